@@ -1,0 +1,44 @@
+// The narrow waist under the store: something that holds blocks, may lose what was not flushed, and may lie.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "storage/base/bytes.h"
+
+namespace holdfast {
+
+struct DeviceInfo {
+  std::string name;            // as the operator wrote it: a path or an iscsi:// URL without secrets
+  std::string identity;        // what the device says it is (VPD 0x83, file id); compared at every login
+  uint64_t size_bytes = 0;
+  uint32_t block_bytes = 4096;  // max(4096, physical sector): the unit of every write
+  bool can_discard = false;
+};
+
+// Blocking and thread-safe: any number of threads may call at once; the order of concurrent calls is not
+// defined. Offsets and lengths are multiples of info().block_bytes for writes, of 512 for reads; memory of
+// any alignment works, memory aligned to 4,096 avoids a copy. Every call ends by the device's deadline with
+// kUnavailable (session lost, may come back), kIoError (will not) or kPermissionDenied (fenced).
+class BlockDevice {
+ public:
+  virtual ~BlockDevice() = default;
+
+  virtual const DeviceInfo& info() const = 0;
+  virtual Result<void> read(uint64_t offset_bytes, MutableByteSpan out) = 0;
+  // On success the bytes are readable, but durable only after a flush() that began later has succeeded.
+  virtual Result<void> write(uint64_t offset_bytes, ByteSpan in) = 0;
+  virtual Result<void> flush() = 0;
+  // A hint: afterwards the range reads as anything. Never fails for want of support.
+  virtual Result<void> discard(uint64_t offset_bytes, uint64_t length_bytes) = 0;
+
+  // Grows by one whenever unflushed writes may have been lost (a session ended). Writes count as flushed only
+  // if this number was the same before the first of them and after the flush.
+  virtual uint64_t incarnation() const { return 0; }
+
+  // True while this host may serve what it holds. False once the proof that no other host took the device over
+  // is stale: then nothing is served, reads included.
+  virtual bool held() const { return true; }
+};
+
+}  // namespace holdfast

@@ -1,0 +1,131 @@
+#include "storage/log/body_reader.h"
+
+#include "storage/log/body_writer.h"
+
+namespace holdfast {
+
+namespace {
+constexpr uint64_t kReadBlocks = (1 << 20) / kBodyBlockBytes;  // device reads are this large
+
+uint64_t blocks_of(const ExtentRef& e) { return (e.data_bytes + kBodyBlockBytes - 1) / kBodyBlockBytes; }
+uint64_t block_size(const ExtentRef& e, uint64_t block) {
+  return std::min<uint64_t>(kBodyBlockBytes, e.data_bytes - block * kBodyBlockBytes);
+}
+}  // namespace
+
+BodyReader::BodyReader(const Volume& volume, BodyRef ref) : volume_(volume), ref_(std::move(ref)) {
+  uint64_t at = 0;
+  for (const ExtentRef& e : ref_.extents) {
+    starts_.push_back(at);
+    at += e.data_bytes;
+  }
+}
+
+Status BodyReader::damaged(size_t extent, std::string_view what) const {
+  const ExtentRef& e = ref_.extents[extent];
+  return Status(Code::kCorrupt, Subject::kBody,
+                "body " + hex(ref_.id) + ", segment " + std::to_string(e.segment) + " at " +
+                    std::to_string(e.offset_bytes) + ": " + std::string(what));
+}
+
+Result<void> BodyReader::load_table(size_t extent) {
+  if (table_of_ == extent) return {};
+  const ExtentRef& e = ref_.extents[extent];
+  const size_t entry = 4 + (ref_.wrapped_key.empty() ? 0 : kTagBytes);
+  const uint64_t table_bytes = blocks_of(e) * entry;
+  const uint64_t from = (e.offset_bytes + e.data_bytes) / 512 * 512;
+  const uint64_t to = align_up(e.offset_bytes + e.data_bytes + table_bytes, 512);
+  AlignedBuffer raw(to - from);
+  HF_CHECK(read_segment(volume_, e.segment, from, raw.span()));
+  ByteSpan table = raw.span().subspan(e.offset_bytes + e.data_bytes - from, table_bytes);
+  if (crc32c(table, volume_.layout.checksum_seed(e.segment, e.generation, e.offset_bytes)) != e.table_checksum) {
+    return error(damaged(extent, "the block table does not match its record"));
+  }
+  table_.assign(table.begin(), table.end());
+  table_of_ = extent;
+  return {};
+}
+
+Result<void> BodyReader::load_blocks(size_t extent, uint64_t first, uint64_t last) {
+  HF_CHECK(load_table(extent));
+  const ExtentRef& e = ref_.extents[extent];
+  const uint64_t from = first * kBodyBlockBytes;
+  const uint64_t to = std::min<uint64_t>(e.data_bytes, (last + 1) * kBodyBlockBytes);
+  const uint64_t want = align_up(to - from, 512);
+  buffer_extent_ = SIZE_MAX;
+  if (buffer_.size() < want) buffer_ = AlignedBuffer(want);
+  HF_CHECK(read_segment(volume_, e.segment, e.offset_bytes + from, buffer_.span().first(want)));
+  const size_t entry = table_.size() / blocks_of(e);
+  for (uint64_t b = first; b <= last; ++b) {
+    ByteSpan block = buffer_.span().subspan((b - first) * kBodyBlockBytes, block_size(e, b));
+    if (crc32c(block) != load_le<uint32_t>(table_.data() + b * entry)) {
+      return error(damaged(extent, "block " + std::to_string(b) + " fails its checksum"));
+    }
+  }
+  buffer_extent_ = extent;
+  buffer_first_ = first;
+  buffer_last_ = last;
+  return {};
+}
+
+Result<void> BodyReader::give(size_t extent, uint64_t block, uint64_t from, MutableByteSpan out) {
+  const ExtentRef& e = ref_.extents[extent];
+  MutableByteSpan stored = buffer_.span().subspan((block - buffer_first_) * kBodyBlockBytes, block_size(e, block));
+  if (ref_.wrapped_key.empty()) {
+    std::memcpy(out.data(), stored.data() + from, out.size());
+    return {};
+  }
+  if (!key_) {
+    if (!volume_.pool_key) return error(damaged(extent, "encrypted, but the pool has no key"));
+    HF_TRY(key_, unwrap_key(*volume_.pool_key, ref_.wrapped_key, as_text(ref_.id)));
+  }
+  const uint64_t number = starts_[extent] / kBodyBlockBytes + block;
+  const uint64_t blocks = (ref_.size_bytes + kBodyBlockBytes - 1) / kBodyBlockBytes;
+  const auto aad = block_aad(ref_.id, number, number + 1 == blocks);
+  const std::byte* tag = table_.data() + block * (4 + kTagBytes) + 4;
+  const bool whole = from == 0 && out.size() == stored.size();
+  Bytes plain(whole ? 0 : stored.size());
+  const bool ok = aead_open(*key_, counter_nonce(number), aad, stored, std::span<const std::byte, kTagBytes>(tag, kTagBytes),
+                            whole ? out : MutableByteSpan(plain));
+  if (!ok) return error(damaged(extent, "block " + std::to_string(block) + " does not open with its key"));
+  if (!whole) std::memcpy(out.data(), plain.data() + from, out.size());
+  return {};
+}
+
+Result<void> BodyReader::read(uint64_t offset, MutableByteSpan out) {
+  if (offset + out.size() > ref_.size_bytes) return error(Code::kInternal, Subject::kBody, "read past a body's end");
+  size_t extent = 0;
+  while (!out.empty()) {
+    while (extent + 1 < starts_.size() && starts_[extent + 1] <= offset) ++extent;
+    if (extent >= starts_.size()) return error(Code::kCorrupt, Subject::kBody, "a body has fewer bytes than its record says");
+    const ExtentRef& e = ref_.extents[extent];
+    const uint64_t inside = offset - starts_[extent];
+    if (inside >= e.data_bytes) return error(Code::kCorrupt, Subject::kBody, "a body has fewer bytes than its record says");
+    const uint64_t block = inside / kBodyBlockBytes;
+    if (buffer_extent_ != extent || block < buffer_first_ || block > buffer_last_) {
+      const uint64_t needed_last = (std::min<uint64_t>(e.data_bytes, inside + out.size()) - 1) / kBodyBlockBytes;
+      HF_CHECK(load_blocks(extent, block, std::min(needed_last, block + kReadBlocks - 1)));
+    }
+    const uint64_t from = inside - block * kBodyBlockBytes;
+    const uint64_t n = std::min<uint64_t>(out.size(), block_size(e, block) - from);
+    HF_CHECK(give(extent, block, from, out.first(n)));
+    offset += n;
+    out = out.subspan(n);
+  }
+  return {};
+}
+
+Result<void> BodyReader::verify() {
+  uint64_t total = 0;
+  for (size_t extent = 0; extent < ref_.extents.size(); ++extent) {
+    const uint64_t blocks = blocks_of(ref_.extents[extent]);
+    for (uint64_t first = 0; first < blocks; first += kReadBlocks) {
+      HF_CHECK(load_blocks(extent, first, std::min(blocks, first + kReadBlocks) - 1));
+    }
+    total += ref_.extents[extent].data_bytes;
+  }
+  if (total != ref_.size_bytes) return error(Code::kCorrupt, Subject::kBody, "a body has fewer bytes than its record says");
+  return {};
+}
+
+}  // namespace holdfast

@@ -1,0 +1,42 @@
+// Reads a body from bulk segments; every byte is checked, and opened when encrypted, before it is given out.
+#pragma once
+
+#include "storage/base/body_ref.h"
+#include "storage/log/volume.h"
+
+namespace holdfast {
+
+// Not thread-safe. The caller keeps a pin on volume.allocator->readers() from before it looked `ref` up.
+class BodyReader {
+ public:
+  BodyReader(const Volume& volume, BodyRef ref);
+
+  // Fills `out` from the body's `offset_bytes` on; the range must lie within the body. kCorrupt names the
+  // segment and the place when a block fails its check.
+  Result<void> read(uint64_t offset_bytes, MutableByteSpan out);
+
+  // Reads and checks every block (CRC and table; needs no key). For scrubbing and for the log's tail.
+  Result<void> verify();
+
+  const BodyRef& ref() const { return ref_; }
+
+ private:
+  Result<void> load_table(size_t extent);
+  // Reads blocks [first, last] of the extent into buffer_ and checks their CRCs.
+  Result<void> load_blocks(size_t extent, uint64_t first, uint64_t last);
+  Result<void> give(size_t extent, uint64_t block, uint64_t from, MutableByteSpan out);
+  Status damaged(size_t extent, std::string_view what) const;
+
+  const Volume& volume_;
+  BodyRef ref_;
+  std::vector<uint64_t> starts_;  // of each extent in the body
+  std::optional<SecretKey> key_;
+  size_t table_of_ = SIZE_MAX;
+  Bytes table_;
+  AlignedBuffer buffer_;
+  size_t buffer_extent_ = SIZE_MAX;
+  uint64_t buffer_first_ = 0;
+  uint64_t buffer_last_ = 0;
+};
+
+}  // namespace holdfast

@@ -1,0 +1,33 @@
+// An opened pool's device with everything that reading and writing it needs: shape, space and the pool key.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "storage/crypto/aead.h"
+#include "storage/device/block_device.h"
+#include "storage/log/allocator.h"
+#include "storage/log/layout.h"
+#include "storage/log/record.h"
+
+namespace holdfast {
+
+// Filled while a pool opens, not changed afterwards; what it points to is thread-safe.
+struct Volume {
+  BlockDevice* device = nullptr;
+  Layout layout;
+  std::optional<SecretKey> pool_key;  // none on a pool without encryption
+  Random* random = nullptr;
+  Allocator* allocator = nullptr;
+
+  bool encrypted() const { return pool_key.has_value(); }
+};
+
+// Bytes of the segment at [offset, offset + out.size()): `offset` and the size are multiples of 512.
+Result<void> read_segment(const Volume& volume, uint32_t segment, uint64_t offset_bytes, MutableByteSpan out);
+
+// Checks the segment's header against the expected generation and gives the key under which its records are
+// sealed. kCorrupt when the header is another life's or damaged.
+Result<SegmentContext> journal_context(const Volume& volume, uint32_t segment, Generation generation);
+
+}  // namespace holdfast

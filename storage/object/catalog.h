@@ -1,0 +1,42 @@
+// Buckets, users and settings of one pool, in memory.
+#pragma once
+
+#include <map>
+#include <shared_mutex>
+
+#include "storage/crypto/aead.h"
+#include "storage/index/index.h"
+
+namespace holdfast {
+
+// Thread-safe.
+class Catalog {
+ public:
+  // Secrets of users are opened with the pool's key, if it has one.
+  explicit Catalog(std::optional<SecretKey> pool_key) : pool_key_(std::move(pool_key)) {}
+
+  Result<void> load(Index& index);
+  // Follows the log.
+  void apply(const Fact& fact);
+
+  std::vector<Bucket> buckets() const;
+  std::optional<Bucket> bucket(const std::string& name) const;
+  std::optional<Bucket> bucket(BucketId id) const;
+  std::vector<User> users() const;
+  std::optional<User> user(const std::string& access_key) const;
+  std::string setting(const std::string& name) const;
+
+  UserPut sealed(const User& user, Random& random) const;
+
+ private:
+  void add_user(const User& user, const std::string& sealed_secret);
+
+  const std::optional<SecretKey> pool_key_;
+  mutable std::shared_mutex mutex_;
+  std::map<std::string, Bucket> buckets_;
+  std::map<BucketId, std::string> names_;
+  std::map<std::string, User> users_;
+  std::map<std::string, std::string> settings_;
+};
+
+}  // namespace holdfast

@@ -1,0 +1,217 @@
+#include "storage/object/compactor.h"
+
+#include <set>
+
+#include "storage/log/journal_reader.h"
+
+namespace holdfast {
+
+namespace {
+// A segment that is at least half garbage is worth the writes; when space is short, a tenth is.
+constexpr double kGarbageNormal = 0.5, kGarbageShort = 0.1;
+constexpr uint32_t kJournalKeepSegments = 3;
+
+bool space_is_short(const SpaceReport& r) { return r.free_segments < kReserveSegments + 4; }
+}  // namespace
+
+std::optional<uint32_t> Compactor::worst_bulk_segment() const {
+  const auto usage = pool_.volume().allocator->usage();
+  const double threshold = space_is_short(pool_.volume().allocator->report()) ? kGarbageShort : kGarbageNormal;
+  const double size = static_cast<double>(pool_.volume().layout.segment_bytes);
+  std::optional<uint32_t> worst;
+  uint64_t least_live = UINT64_MAX;
+  for (uint32_t s = 0; s < usage.size(); ++s) {
+    const SegmentUsage& u = usage[s];
+    if (u.kind != SegmentKind::kBulk || u.state != SegmentUsage::State::kSealed || u.live_bytes == 0) continue;
+    if (1.0 - static_cast<double>(u.live_bytes) / size < threshold || u.live_bytes >= least_live) continue;
+    least_live = u.live_bytes;
+    worst = s;
+  }
+  return worst;
+}
+
+bool Compactor::journal_worth_trimming() const {
+  const SpaceReport r = pool_.volume().allocator->report();
+  if (r.journal_segments <= kJournalKeepSegments) return false;
+  const uint64_t used = r.journal_segments * pool_.volume().layout.segment_bytes;
+  return used > 2 * r.live_journal_bytes + kJournalKeepSegments * pool_.volume().layout.segment_bytes ||
+         (space_is_short(r) && used > r.live_journal_bytes + r.live_journal_bytes / 4);
+}
+
+Result<bool> Compactor::run_unit() {
+  if (journal_worth_trimming()) {
+    HF_TRY(const bool trimmed, trim_journal());
+    if (trimmed) return true;
+  }
+  const SpaceReport r = pool_.volume().allocator->report();
+  // Without need, garbage is left alone: most of it dies with its neighbours.
+  if (r.free_bytes > r.capacity_bytes / 4) return false;
+  const auto segment = worst_bulk_segment();
+  if (!segment) return false;
+  HF_CHECK(compact_bulk(*segment));
+  return true;
+}
+
+Result<void> Compactor::compact_bulk(uint32_t segment) {
+  HF_CHECK(pool_.settle());
+  auto pin = pool_.volume().allocator->readers().enter();
+  HF_TRY(const auto owners, pool_.index().extent_owners(segment));
+  std::set<std::tuple<BucketId, std::string, VersionSeq, std::string, uint32_t>> done;
+  for (const ExtentOwner& owner : owners) {
+    if (!done.emplace(owner.bucket, owner.key, owner.seq, owner.upload, owner.part).second) continue;
+    if (owner.upload.empty()) {
+      HF_CHECK(move_version(owner, segment));
+    } else {
+      HF_CHECK(move_part(owner, segment));
+    }
+  }
+  return pool_.settle();
+}
+
+Result<BodyRef> Compactor::move_extents(const BodyRef& body, uint32_t segment, std::vector<uint32_t>& held) {
+  BodyRef moved = body;
+  moved.extents.clear();
+  for (size_t i = 0; i < body.extents.size(); ++i) {
+    if (body.extents[i].segment != segment) {
+      moved.extents.push_back(body.extents[i]);
+      continue;
+    }
+    HF_TRY(auto copies, copy_extent(pool_.volume(), pool_.compaction_stream(), body, i, held));
+    moved.extents.insert(moved.extents.end(), copies.begin(), copies.end());
+  }
+  return moved;
+}
+
+Result<void> Compactor::move_version(const ExtentOwner& owner, uint32_t segment) {
+  HF_TRY(const auto found, pool_.index().version(owner.bucket, owner.key, owner.seq));
+  if (!found) return {};
+  CommitRequest request;
+  request.purpose = Purpose::kCompaction;
+  request.settled = true;
+  request.incarnation = pool_.volume().device->incarnation();
+  std::vector<StoredPart> moved = found->parts;
+  std::vector<uint32_t> held;
+  Result<void> result;
+  for (StoredPart& part : moved) {
+    auto body = move_extents(part.body, segment, held);
+    if (!body) {
+      result = std::unexpected(body.error());
+      break;
+    }
+    if (*body != part.body) request.bodies.push_back(*body);
+    part.body = std::move(*body);
+  }
+  if (result) {
+    request.decide = [&](CommitContext& c) -> Result<std::vector<Fact>> {
+      HF_TRY(auto now, c.index.version(owner.bucket, owner.key, owner.seq));
+      // Removed or moved meanwhile: what was copied is garbage.
+      const bool same = now && now->parts.size() == found->parts.size() && now->home == found->home;
+      if (!same) return std::vector<Fact>{};
+      VersionPut put;
+      put.version = std::move(*now);
+      put.version.parts = std::move(moved);
+      return std::vector<Fact>{std::move(put)};
+    };
+    result = pool_.commit(std::move(request));
+  }
+  for (uint32_t s : held) pool_.volume().allocator->release(s);
+  return result;
+}
+
+Result<void> Compactor::move_part(const ExtentOwner& owner, uint32_t segment) {
+  HF_TRY(const auto found, pool_.index().part(owner.upload, owner.part));
+  if (!found) return {};
+  std::vector<uint32_t> held;
+  auto body = move_extents(found->body, segment, held);
+  Result<void> result;
+  if (!body) {
+    result = std::unexpected(body.error());
+  } else {
+    CommitRequest request;
+    request.purpose = Purpose::kCompaction;
+    request.settled = true;
+    request.incarnation = pool_.volume().device->incarnation();
+    request.bodies.push_back(*body);
+    request.decide = [&](CommitContext& c) -> Result<std::vector<Fact>> {
+      HF_TRY(auto now, c.index.part(owner.upload, owner.part));
+      if (!now || now->body != found->body) return std::vector<Fact>{};
+      StoredPart part = std::move(*now);
+      part.body = *body;
+      return std::vector<Fact>{PartPut{owner.upload, std::move(part)}};
+    };
+    result = pool_.commit(std::move(request));
+  }
+  for (uint32_t s : held) pool_.volume().allocator->release(s);
+  return result;
+}
+
+// Appends a live record of a journal segment again, in its present state, so that the segment can leave.
+Result<void> Compactor::append_again(const JournalRecord& record) {
+  HF_TRY(Fact fact, decode_fact(record.header.type, record.payload));
+  if (auto* put = std::get_if<VersionPut>(&fact); put != nullptr && !put->upload_id.empty()) {
+    const UploadDone done{put->upload_id, put->version.info.bucket, put->version.info.key,
+                          put->version.info.seq, put->upload_result, put->upload_forget_ms};
+    HF_CHECK(append_if_home(done, record.address));
+    put->upload_id.clear();
+    put->removes.clear();
+  }
+  return append_if_home(std::move(fact), record.address);
+}
+
+Result<void> Compactor::append_if_home(Fact fact, const RecordAddress& home) {
+  CommitRequest request;
+  request.purpose = Purpose::kCompaction;
+  request.settled = true;
+  request.decide = [&](CommitContext& c) -> Result<std::vector<Fact>> {
+    HF_TRY(const bool live, c.index.is_home(fact, home));
+    if (!live) return std::vector<Fact>{};
+    if (const auto* done = std::get_if<UploadDone>(&fact); done != nullptr && done->forget_ms < c.now_ms) {
+      return std::vector<Fact>{};
+    }
+    if (auto* put = std::get_if<VersionPut>(&fact)) {
+      const ObjectInfo& i = put->version.info;
+      HF_TRY(auto now, c.index.version(i.bucket, i.key, i.seq));
+      put->removes.clear();
+      put->version.info.attributes = now->info.attributes;
+      put->version.parts = now->parts;
+    }
+    return std::vector<Fact>{std::move(fact)};
+  };
+  return pool_.commit(std::move(request));
+}
+
+Result<bool> Compactor::trim_journal() {
+  const auto usage = pool_.volume().allocator->usage();
+  std::optional<uint32_t> oldest;
+  for (uint32_t s = 0; s < usage.size(); ++s) {
+    if (usage[s].kind != SegmentKind::kJournal || usage[s].state != SegmentUsage::State::kSealed) continue;
+    if (!oldest || usage[s].generation < usage[*oldest].generation) oldest = s;
+  }
+  if (!oldest) return false;
+  const Generation generation = usage[*oldest].generation;
+  // Everything from the older kept snapshot on stays: that snapshot needs it.
+  HF_TRY(const auto snapshots, pool_.snapshot_lsns());
+  Lsn last = 0;
+  HF_CHECK(pool_.settle());
+  HF_CHECK(read_journal_segment(pool_.volume(), *oldest, generation, [&](const JournalRecord& r) -> Result<void> {
+    last = r.header.lsn;
+    return {};
+  }));
+  if (last > snapshots.second) return false;
+  HF_CHECK(read_journal_segment(pool_.volume(), *oldest, generation,
+                                [&](const JournalRecord& r) { return append_again(r); }));
+  HF_CHECK(pool_.run_exclusive([&]() -> Result<void> {
+    Generation next = UINT64_MAX;
+    for (const SegmentUsage& u : pool_.volume().allocator->usage()) {
+      const bool journal = u.kind == SegmentKind::kJournal && u.state != SegmentUsage::State::kFree;
+      if (journal && u.generation > generation) next = std::min(next, u.generation);
+    }
+    if (next == UINT64_MAX) return error(Code::kInternal, Subject::kPool, "the journal has no younger segment");
+    pool_.mutable_superblock().journal_first = next;
+    return pool_.write_superblock_now();
+  }));
+  pool_.volume().allocator->retire_journal(*oldest);
+  return true;
+}
+
+}  // namespace holdfast

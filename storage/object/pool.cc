@@ -1,0 +1,106 @@
+#include "storage/object/pool.h"
+
+#include "storage/base/log.h"
+#include "storage/object/compactor.h"
+#include "storage/object/index_snapshot.h"
+
+namespace holdfast {
+
+namespace {
+constexpr auto kCheckpointPause = std::chrono::milliseconds(500);
+constexpr auto kSpacePause = std::chrono::milliseconds(1000);
+constexpr auto kClockPause = std::chrono::milliseconds(3600 * 1000);
+constexpr auto kSnapshotPause = std::chrono::milliseconds(60 * 1000);
+constexpr uint64_t kSnapshotEveryRecords = 200'000;
+}  // namespace
+
+Result<void> Pool::commit(CommitRequest request) {
+  if (!read_only_.empty()) {
+    return error(Code::kFailedPrecondition, Subject::kPool, "pool " + name() + " is read-only: " + read_only_);
+  }
+  return committer_->commit(std::move(request));
+}
+
+Result<void> Pool::run_exclusive(std::function<Result<void>()> work) {
+  if (!committer_) return error(Code::kFailedPrecondition, Subject::kPool, "pool " + name() + " is read-only");
+  return committer_->run_exclusive(std::move(work));
+}
+
+Result<std::pair<Lsn, Lsn>> Pool::snapshot_lsns() {
+  std::pair<Lsn, Lsn> lsns{0, 0};
+  HF_CHECK(run_exclusive([&]() -> Result<void> {
+    const auto& snapshots = superblock_.snapshots;
+    if (!snapshots.empty()) lsns = {snapshots.front().lsn, snapshots.back().lsn};
+    return {};
+  }));
+  return lsns;
+}
+
+Result<void> Pool::settle() { return committer_ ? committer_->settle() : Result<void>{}; }
+
+Result<SegmentContext> Pool::segment_context(uint32_t segment, Generation generation) {
+  constexpr size_t kMaxCached = 4096;
+  {
+    std::shared_lock lock(contexts_mutex_);
+    const auto found = contexts_.find({segment, generation});
+    if (found != contexts_.end()) return found->second;
+  }
+  HF_TRY(SegmentContext context, journal_context(volume_, segment, generation));
+  std::unique_lock lock(contexts_mutex_);
+  if (contexts_.size() >= kMaxCached) contexts_.clear();
+  contexts_.insert_or_assign({segment, generation}, context);
+  return context;
+}
+
+Result<void> Pool::write_superblock_now() { return write_superblock(*device_, superblock_); }
+
+Committer::Statistics Pool::statistics() const {
+  return committer_ ? committer_->statistics() : Committer::Statistics{};
+}
+
+std::string Pool::failure() const { return committer_ ? committer_->failure() : read_only_; }
+
+void Pool::start_background() {
+  workers_.push_back(std::make_unique<Worker>("checkpoint", [this](std::stop_token) {
+    auto done = index_->checkpoint();
+    if (!done) spdlog::warn("{}", done.error().to_string());
+    return kCheckpointPause;
+  }));
+  workers_.push_back(std::make_unique<Worker>("space", [this](std::stop_token stop) {
+    allocator_->reclaim(*device_);
+    Compactor compactor(*this);
+    auto more = compactor.run_unit();
+    if (!more) spdlog::warn("compaction: {}", more.error().to_string());
+    const bool again = more && *more && !stop.stop_requested();
+    return again ? std::chrono::milliseconds(0) : kSpacePause;
+  }));
+  workers_.push_back(std::make_unique<Worker>("pool-time", [this](std::stop_token) {
+    CommitRequest request;
+    request.purpose = Purpose::kDelete;
+    request.decide = [this](CommitContext&) -> Result<std::vector<Fact>> {
+      return std::vector<Fact>{SettingPut{"pool-time-ms", std::to_string(time_.now_ms())}};
+    };
+    if (auto done = commit(std::move(request)); !done) spdlog::warn("pool time: {}", done.error().to_string());
+    return kClockPause;
+  }));
+  workers_.push_back(std::make_unique<Worker>("snapshot", [this](std::stop_token) {
+    const auto kept = snapshot_lsns();
+    if (!kept || index_->applied().lsn < kept->first + kSnapshotEveryRecords) return kSnapshotPause;
+    if (auto done = take_snapshot(*this, index_->path() + ".snapshot"); !done) {
+      spdlog::warn("index snapshot: {}", done.error().to_string());
+    }
+    return kSnapshotPause;
+  }));
+}
+
+void Pool::close() {
+  workers_.clear();
+  if (!committer_) return;
+  committer_->stop();
+  if (committer_->failure().empty()) {
+    if (auto closed = index_->close(); !closed) spdlog::warn("{}", closed.error().to_string());
+  }
+  committer_.reset();
+}
+
+}  // namespace holdfast

@@ -1,0 +1,248 @@
+// Opening a pool: take a new epoch, bring the index to the end of the log, seal what earlier epochs left open,
+// and only then serve.
+#include <filesystem>
+
+#include "storage/base/log.h"
+#include "storage/object/index_snapshot.h"
+#include "storage/object/pool.h"
+
+namespace holdfast {
+
+namespace {
+
+constexpr size_t kReplayBatch = 1024;
+
+std::string pool_id_text(const Superblock& s) { return hex(s.layout.pool_id); }
+
+// Moves an unusable index out of the way, for people to look at.
+void move_aside(const std::string& path, const std::string& why) {
+  spdlog::warn("index {} is rebuilt: {}", path, why);
+  std::error_code ignored;
+  for (const char* suffix : {"", "-wal", "-shm"}) {
+    std::filesystem::rename(path + suffix, path + ".unusable" + suffix, ignored);
+  }
+}
+
+}  // namespace
+
+Pool::Pool(std::unique_ptr<BlockDevice> device, Clock& clock, Random& random)
+    : device_(std::move(device)),
+      clock_(clock),
+      random_(random),
+      put_stream_(volume_, Purpose::kPut),
+      compaction_stream_(volume_, Purpose::kCompaction),
+      time_(clock) {}
+
+Pool::~Pool() { close(); }
+
+Result<std::unique_ptr<Pool>> Pool::open(std::unique_ptr<BlockDevice> device, const PoolOpenOptions& options,
+                                         Clock& clock, Random& random) {
+  std::unique_ptr<Pool> pool(new Pool(std::move(device), clock, random));
+  Pool& p = *pool;
+  HF_TRY(p.superblock_, read_superblock(*p.device_));
+  const Layout& layout = p.superblock_.layout;
+  if (kHeaderAreaBytes + layout.segment_count * layout.segment_bytes > p.device_->info().size_bytes) {
+    return error(Code::kFailedPrecondition, Subject::kDevice,
+                 p.device_->info().name + " is smaller than its pool: is it a partial copy?");
+  }
+  HF_CHECK(p.load_key(options));
+  p.volume_.device = p.device_.get();
+  p.volume_.layout = layout;
+  p.volume_.random = &random;
+  p.allocator_ = std::make_unique<Allocator>(layout, p.superblock_.epoch + 1);
+  p.volume_.allocator = p.allocator_.get();
+  p.catalog_ = std::make_unique<Catalog>(p.volume_.pool_key);
+  p.journal_ = std::make_unique<JournalWriter>(p.volume_, p.superblock_);
+
+  auto journal = JournalReader::open(p.volume_, p.superblock_, false);
+  if (!journal && journal.error().code() == Code::kCorrupt) {
+    if (!options.accept_loss) p.read_only_ = journal.error().message();
+    journal = JournalReader::open(p.volume_, p.superblock_, true);
+  }
+  if (!journal) return std::unexpected(journal.error());
+  HF_CHECK(p.open_index(*journal, options));
+  HF_CHECK(p.replay(*journal, options));
+  HF_CHECK(p.catalog_->load(*p.index_));
+  HF_CHECK(p.adopt_segments(*journal));
+  const std::string noted = p.catalog_->setting("pool-time-ms");
+  p.time_.start(noted.empty() ? 0 : std::stoll(noted));
+  if (p.read_only_.empty()) {
+    HF_CHECK(p.take_epoch(options));
+    HF_CHECK(p.start_epoch());
+    if (options.background) p.start_background();
+  } else {
+    spdlog::error("pool {} is read-only: {}", p.name(), p.read_only_);
+  }
+  return pool;
+}
+
+Result<void> Pool::load_key(const PoolOpenOptions& options) {
+  if (!superblock_.encrypted) return {};
+  const std::string context(as_text(superblock_.layout.pool_id));
+  Result<SecretKey> key = error(Code::kPermissionDenied, Subject::kPool,
+                                "pool \"" + superblock_.pool_name + "\" is encrypted and no key was given");
+  if (options.master_key) {
+    key = unwrap_key(*options.master_key, superblock_.key_by_master, context);
+  } else if (options.recovery_key) {
+    key = unwrap_key(*options.recovery_key, superblock_.key_by_recovery, context);
+  }
+  if (!key) {
+    return error(Code::kPermissionDenied, Subject::kPool,
+                 "pool \"" + superblock_.pool_name + "\" does not open with the key given");
+  }
+  volume_.pool_key = std::move(*key);
+  return {};
+}
+
+Result<void> Pool::take_epoch(const PoolOpenOptions& options) {
+  ++superblock_.epoch;
+  superblock_.holder = options.holder;
+  return write_superblock(*device_, superblock_);
+}
+
+// Does the index hold the same record at its position as the log?
+Result<bool> Pool::index_agrees(JournalReader& journal) {
+  const Index::Applied applied = index_->applied();
+  if (applied.lsn == 0) return true;
+  auto checksum = journal.checksum_of(applied.lsn);
+  // Beyond the log's end it proves damage or rollback, which the replay reports; before its start it is stale.
+  if (!checksum && checksum.error().code() == Code::kNotFound) {
+    return !journal.segments().empty() && applied.lsn >= journal.segments().front().first_lsn;
+  }
+  if (!checksum) return std::unexpected(checksum.error());
+  return *checksum == applied.checksum;
+}
+
+Result<void> Pool::open_index(JournalReader& journal, const PoolOpenOptions& options) {
+  const std::string pool_id = pool_id_text(superblock_);
+  std::error_code ignored;
+  if (options.rebuild_index && std::filesystem::exists(options.index_path, ignored)) {
+    move_aside(options.index_path, "asked for");
+  }
+  const bool existed = std::filesystem::exists(options.index_path, ignored);
+  auto index = Index::open(options.index_path, pool_id, superblock_.layout.block_bytes);
+  if (index) {
+    index_ = std::move(*index);
+    HF_TRY(const bool agrees, index_agrees(journal));
+    const bool empty = index_->applied().lsn == 0;
+    if (agrees && !(empty && !superblock_.snapshots.empty())) return {};
+    index_.reset();
+    if (existed) move_aside(options.index_path, "it does not match the log");
+  } else if (index.error().code() == Code::kCorrupt) {
+    move_aside(options.index_path, index.error().message());
+  } else {
+    return std::unexpected(index.error());
+  }
+  for (const SnapshotRef& snapshot : superblock_.snapshots) {
+    std::filesystem::remove(options.index_path, ignored);
+    if (auto restored = restore_snapshot(volume_, snapshot, options.index_path); !restored) {
+      spdlog::warn("index snapshot at record {}: {}", snapshot.lsn, restored.error().to_string());
+      continue;
+    }
+    auto opened = Index::open(options.index_path, pool_id, superblock_.layout.block_bytes);
+    if (!opened) continue;
+    index_ = std::move(*opened);
+    HF_TRY(const bool agrees, index_agrees(journal));
+    if (agrees) return {};
+    index_.reset();
+  }
+  for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(options.index_path + suffix, ignored);
+  HF_TRY(index_, Index::open(options.index_path, pool_id, superblock_.layout.block_bytes));
+  return {};
+}
+
+Result<void> Pool::replay(JournalReader& journal, const PoolOpenOptions& options) {
+  struct Item {
+    JournalRecord record;
+    Fact fact;
+  };
+  std::vector<Item> batch;
+  auto apply = [&]() -> Result<void> {
+    std::vector<IndexEntry> entries;
+    for (const Item& item : batch) {
+      entries.push_back({item.record.header.lsn, item.record.header.checksum, item.record.address, &item.fact});
+    }
+    HF_TRY([[maybe_unused]] auto freed, index_->apply(entries));
+    batch.clear();
+    return {};
+  };
+  const Index::Applied applied = index_->applied();
+  auto end = journal.replay(
+      applied.lsn, applied.lsn,
+      [&](const JournalRecord& record) -> Result<void> {
+        HF_TRY(Fact fact, decode_fact(record.header.type, record.payload));
+        if (auto* put = std::get_if<VersionPut>(&fact)) put->inline_body.clear();
+        batch.push_back({{record.header, record.address, {}}, std::move(fact)});
+        return batch.size() < kReplayBatch ? Result<void>{} : apply();
+      },
+      [&](const JournalRecord& record) -> Result<bool> {
+        HF_TRY(const Fact fact, decode_fact(record.header.type, record.payload));
+        std::vector<StoredPart> parts;
+        if (const auto* put = std::get_if<VersionPut>(&fact)) parts = put->version.parts;
+        if (const auto* part = std::get_if<PartPut>(&fact)) parts.push_back(part->part);
+        for (const StoredPart& p : parts) {
+          auto whole = BodyReader(volume_, p.body).verify();
+          if (!whole && whole.error().code() != Code::kCorrupt) return std::unexpected(whole.error());
+          if (!whole) return false;
+        }
+        return true;
+      });
+  if (!end) return std::unexpected(end.error());
+  HF_CHECK(apply());
+  last_lsn_ = end->last_lsn;
+  if (end->damage.empty()) return {};
+  if (!options.accept_loss) {
+    read_only_ = end->damage;
+    return {};
+  }
+  spdlog::error("pool {}: loss accepted: {}", name(), end->damage);
+  if (index_->applied().lsn <= last_lsn_) return {};
+  // The index knows of records that the log has lost: it must tell the log's story alone.
+  index_.reset();
+  move_aside(options.index_path, "loss accepted");
+  HF_TRY(index_, Index::open(options.index_path, pool_id_text(superblock_), superblock_.layout.block_bytes));
+  return replay(journal, options);
+}
+
+Result<void> Pool::adopt_segments(const JournalReader& journal) {
+  HF_TRY(const auto live, index_->live_segments());
+  std::map<uint32_t, SegmentLive> by_segment;
+  for (const SegmentLive& s : live) by_segment[s.segment] = s;
+  for (const JournalReader::Segment& s : journal.segments()) {
+    const auto found = by_segment.find(s.context.segment);
+    const bool same = found != by_segment.end() && found->second.generation == s.context.generation;
+    allocator_->adopt(s.context.segment, SegmentKind::kJournal, s.context.generation, same ? found->second.bytes : 0);
+    by_segment.erase(s.context.segment);
+  }
+  for (const auto& [segment, usage] : by_segment) {
+    allocator_->adopt(segment, SegmentKind::kBulk, usage.generation, usage.bytes);
+  }
+  for (const SnapshotRef& snapshot : superblock_.snapshots) {
+    hold_snapshot(volume_, snapshot);
+  }
+  return {};
+}
+
+Result<void> Pool::start_epoch() {
+  std::vector<JournalEntry> start(1);
+  start[0].type = static_cast<uint8_t>(Fact(EpochStart{}).index());
+  start[0].lsn = last_lsn_ + 1;
+  const EpochStart fact{superblock_.epoch, last_lsn_, clock_.wall_ms()};
+  start[0].payload = encode_fact(fact);
+  const uint64_t incarnation = device_->incarnation();
+  HF_CHECK(journal_->append(start, last_lsn_, Purpose::kOpening));
+  HF_CHECK(device_->flush());
+  if (device_->incarnation() != incarnation) {
+    return error(Code::kUnavailable, Subject::kDevice, "the device's session ended while the pool was opened");
+  }
+  allocator_->add_live(start[0].address.segment, start[0].address.generation, 0);
+  last_lsn_ = start[0].lsn;
+  const Fact applied(fact);
+  const IndexEntry entry{start[0].lsn, start[0].checksum, start[0].address, &applied};
+  HF_TRY([[maybe_unused]] auto freed, index_->apply({&entry, 1}));
+  Committer::Parts parts{&volume_, &superblock_, journal_.get(), index_.get(), &overlay_, catalog_.get(), &clock_};
+  committer_ = std::make_unique<Committer>(parts, last_lsn_);
+  return {};
+}
+
+}  // namespace holdfast

@@ -1,0 +1,126 @@
+#include "tests/support/store_fixture.h"
+
+#include <gtest/gtest.h>
+
+#include "storage/base/digest.h"
+
+namespace holdfast::test {
+
+TempDir::TempDir() {
+  std::string name = (std::filesystem::temp_directory_path() / "holdfast-XXXXXX").string();
+  // Memory-backed where there is one: these tests make and drop thousands of index files.
+  if (std::filesystem::is_directory("/dev/shm")) name = "/dev/shm/holdfast-XXXXXX";
+  if (::mkdtemp(name.data()) == nullptr) std::abort();
+  path_ = name;
+}
+
+TempDir::~TempDir() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+namespace {
+SecretKey fixed_key(int which) {
+  Bytes bytes(SecretKey::kBytes, static_cast<std::byte>(which));
+  return *SecretKey::from_bytes(bytes);
+}
+}  // namespace
+
+StoreFixture::StoreFixture(const StoreOptions& options)
+    : options_(options), random_(options.seed), master_(fixed_key(1)), recovery_(fixed_key(2)) {
+  device_ = std::make_unique<SimDevice>(kHeaderAreaBytes + options.segments * options.segment_bytes);
+  PoolCreateOptions create;
+  create.name = "test";
+  create.segment_bytes = options.segment_bytes;
+  create.encrypted = options.encrypted;
+  create.master_key = master_;
+  create.recovery_key = recovery_;
+  auto created = Pool::create(*device_, create, clock_, random_);
+  EXPECT_TRUE(created) << created.error().to_string();
+}
+
+StoreFixture::StoreFixture(const StoreOptions& options, Bytes image)
+    : options_(options), random_(options.seed + 7919), master_(fixed_key(1)), recovery_(fixed_key(2)) {
+  device_ = std::make_unique<SimDevice>(std::move(image));
+}
+
+Result<void> StoreFixture::open(bool accept_loss, bool rebuild) {
+  PoolOpenOptions open;
+  open.index_path = index_path();
+  open.master_key = master_;
+  open.accept_loss = accept_loss;
+  open.rebuild_index = rebuild;
+  open.holder = "test";
+  open.background = false;
+  auto pool = Pool::open(std::make_unique<BorrowedDevice>(*device_), open, clock_, random_);
+  if (!pool) return std::unexpected(pool.error());
+  pool_ = std::move(*pool);
+  store_ = std::make_unique<Store>(std::vector<Pool*>{pool_.get()});
+  return {};
+}
+
+void StoreFixture::close() {
+  store_.reset();
+  pool_.reset();
+}
+
+Result<void> StoreFixture::reopen() {
+  close();
+  return open();
+}
+
+void StoreFixture::drop_index() {
+  for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(index_path() + suffix);
+}
+
+void StoreFixture::make_bucket(const std::string& name, Versioning versioning, bool lock) {
+  Bucket bucket;
+  bucket.name = name;
+  bucket.versioning = versioning;
+  bucket.lock_enabled = lock;
+  auto made = store_->create_bucket(bucket, "");
+  ASSERT_TRUE(made) << made.error().to_string();
+}
+
+Result<ObjectInfo> StoreFixture::put(const std::string& bucket, const std::string& key, std::string_view body,
+                                     WriteConditions conditions, Attributes attributes) {
+  HF_TRY(auto sink, store_->open_body(bucket, body.size()));
+  HF_CHECK(sink->append(as_bytes(body)));
+  PutRequest request;
+  request.bucket = bucket;
+  request.key = key;
+  request.etag = hex(as_bytes(Digest::of(DigestKind::kMd5, as_bytes(body))));
+  request.conditions = std::move(conditions);
+  request.attributes = std::move(attributes);
+  return store_->put(std::move(request), std::move(sink));
+}
+
+Result<std::string> StoreFixture::get(const std::string& bucket, const std::string& key, VersionRef version) {
+  HF_TRY(auto reader, store_->get(bucket, key, version));
+  if (reader->info().is_marker) return error(Code::kNotFound, Subject::kKey, "delete marker");
+  std::string out(reader->info().size_bytes, '\0');
+  HF_CHECK(reader->read(0, {reinterpret_cast<std::byte*>(out.data()), out.size()}));
+  return out;
+}
+
+Result<RemoveResult> StoreFixture::remove(const std::string& bucket, const std::string& key, VersionRef version,
+                                          bool bypass) {
+  std::vector<RemoveRequest> requests(1);
+  requests[0].key = key;
+  requests[0].version = version;
+  requests[0].bypass_governance = bypass;
+  HF_TRY(auto results, store_->remove(bucket, std::move(requests)));
+  return results.at(0);
+}
+
+std::string random_text(uint64_t seed, size_t size) {
+  std::mt19937_64 random(seed);
+  std::string out(size, '\0');
+  for (size_t i = 0; i < size; i += 8) {
+    const uint64_t word = random();
+    std::memcpy(out.data() + i, &word, std::min<size_t>(8, size - i));
+  }
+  return out;
+}
+
+}  // namespace holdfast::test
