@@ -24,7 +24,7 @@ class BodySink {
 };
 
 // An object opened for reading. One thread at a time. What it refers to stays readable while it lives, whatever
-// is deleted or moved meanwhile.
+// is deleted or moved meanwhile. Must not outlive the store.
 class ObjectReader {
  public:
   virtual ~ObjectReader() = default;

@@ -38,6 +38,7 @@ class VersionCursor {
   VersionCursor(Database& db, BucketId bucket, bool all) : db_(db), bucket_(bucket), all_(all) {}
 
   void seek(Position position) {
+    if (statement_ != nullptr) statement_->reset();
     position_ = std::move(position);
     if (position_.behind_seq) {
       statement_ = &db_.prepare("SELECT " HF_VERSION_LIST_COLUMNS

@@ -12,6 +12,7 @@ class Index::Reader {
   Reader& operator=(Reader&&) = delete;
   ~Reader() {
     if (db_ == nullptr) return;
+    db_->reset_all();  // a statement left open would show the next call an old state
     std::lock_guard lock(index_->mutex_);
     index_->idle_readers_.push_back(std::move(db_));
   }

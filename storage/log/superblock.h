@@ -29,7 +29,7 @@ struct Superblock {
   std::string key_by_master;    // the pool key, wrapped
   std::string key_by_recovery;
   std::string device_identity;  // what the device called itself when formatted
-  std::string holder;           // host and process of the last opening, for people
+  std::string holder;           // who opened it last: host, process, a random number of that opening
   Generation journal_first = 0; // journal segments of lower generations are free
   uint32_t journal_head_segment = 0;  // the newest journal segment: its header must be readable
   Generation journal_head = 0;

@@ -368,7 +368,7 @@ Result<void> Committer::restart_epoch() {
   BlockDevice& device = *p_.volume->device;
   p_.journal->abandon_segment();
   HF_TRY(const Superblock current, read_superblock(device));
-  if (current.epoch != p_.superblock->epoch || current.layout.pool_id != p_.superblock->layout.pool_id) {
+  if (current.holder != p_.superblock->holder || current.layout.pool_id != p_.superblock->layout.pool_id) {
     return error(Code::kPermissionDenied, Subject::kDevice, "another host has opened the pool; this one has stopped");
   }
   ++p_.superblock->epoch;

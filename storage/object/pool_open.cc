@@ -96,7 +96,10 @@ Result<void> Pool::load_key(const PoolOpenOptions& options) {
 
 Result<void> Pool::take_epoch(const PoolOpenOptions& options) {
   ++superblock_.epoch;
-  superblock_.holder = options.holder;
+  // The random part tells this opening from every other, also one by the same process.
+  std::byte opening[8];
+  random_.fill(opening);
+  superblock_.holder = options.holder + " " + hex(opening);
   return write_superblock(*device_, superblock_);
 }
 
@@ -213,6 +216,15 @@ Result<void> Pool::adopt_segments(const JournalReader& journal) {
     const bool same = found != by_segment.end() && found->second.generation == s.context.generation;
     allocator_->adopt(s.context.segment, SegmentKind::kJournal, s.context.generation, same ? found->second.bytes : 0);
     by_segment.erase(s.context.segment);
+  }
+  // The head that the superblock names is kept even when nothing was ever accepted in it: its header must stay
+  // readable until the superblock names another.
+  const bool head_known = std::any_of(journal.segments().begin(), journal.segments().end(), [&](const auto& s) {
+    return s.context.segment == superblock_.journal_head_segment;
+  });
+  if (superblock_.journal_head != 0 && !head_known) {
+    allocator_->adopt(superblock_.journal_head_segment, SegmentKind::kJournal, superblock_.journal_head, 0);
+    by_segment.erase(superblock_.journal_head_segment);
   }
   for (const auto& [segment, usage] : by_segment) {
     allocator_->adopt(segment, SegmentKind::kBulk, usage.generation, usage.bytes);

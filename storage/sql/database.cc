@@ -54,6 +54,12 @@ Statement& Database::prepare(const char* sql) {
   return slot->reset();
 }
 
+void Database::reset_all() {
+  for (sqlite3_stmt* s = sqlite3_next_stmt(db_, nullptr); s != nullptr; s = sqlite3_next_stmt(db_, s)) {
+    if (sqlite3_stmt_busy(s) != 0) sqlite3_reset(s);
+  }
+}
+
 Result<int> Database::checkpoint(bool truncate) {
   int in_log = 0;
   const int mode = truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;

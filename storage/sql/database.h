@@ -26,6 +26,8 @@ class Database {
   Result<void> execute(const std::string& sql);
   // A prepared statement, kept for the next call with the same text (which must be a literal). Reset on return.
   Statement& prepare(const char* sql);
+  // Ends whatever is still being read, and with it the connection's view of the past.
+  void reset_all();
   // Pages in the WAL after a checkpoint attempt.
   Result<int> checkpoint(bool truncate);
   Status last_error(std::string_view doing) const;
