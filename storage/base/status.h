@@ -90,7 +90,7 @@ std::unexpected<Status> error(Args&&... args) {
 #define HF_CHECK(expr)                                                       \
   do {                                                                       \
     if (auto hf_result_ = (expr); !hf_result_) {                             \
-      return std::unexpected<::holdfast::Status>(std::move(hf_result_.error())); \
+      return std::unexpected(std::move(hf_result_.error()));                 \
     }                                                                        \
   } while (false)
 
@@ -101,5 +101,5 @@ std::unexpected<Status> error(Args&&... args) {
 #define HF_TRY(lhs, expr) HF_TRY_IMPL(HF_CONCAT(hf_try_, __LINE__), lhs, expr)
 #define HF_TRY_IMPL(tmp, lhs, expr)                                      \
   auto tmp = (expr);                                                     \
-  if (!tmp) return std::unexpected<::holdfast::Status>(std::move(tmp.error())); \
+  if (!tmp) return std::unexpected(std::move(tmp.error()));              \
   lhs = std::move(*tmp)

@@ -39,6 +39,9 @@ class BlockDevice {
   // True while this host may serve what it holds. False once the proof that no other host took the device over
   // is stale: then nothing is served, reads included.
   virtual bool held() const { return true; }
+
+  // Who holds the device, as far as it tells; for people. Empty: nobody, or it cannot tell.
+  virtual std::string holder() const { return {}; }
 };
 
 }  // namespace holdfast

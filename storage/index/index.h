@@ -81,6 +81,14 @@ class Index {
   Result<std::optional<StoredVersion>> newest(BucketId bucket, std::string_view key, VersionSeq below);
   Result<std::optional<StoredVersion>> null_version(BucketId bucket, std::string_view key);
   Result<ListPage> list(const ListQuery& query);
+  // All versions of the pool in batches, resuming behind the cursor; empty at the end.
+  struct ScanCursor {
+    BucketId bucket = 0;
+    std::string key;
+    VersionSeq seq = 0;
+    bool started = false;
+  };
+  Result<std::vector<StoredVersion>> scan_versions(ScanCursor& cursor, uint32_t max);
   Result<bool> has_versions(BucketId bucket);
   Result<bool> holds_locked(int64_t now_ms);
 

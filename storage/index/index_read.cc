@@ -65,6 +65,23 @@ Result<std::optional<StoredVersion>> Index::null_version(BucketId bucket, std::s
   return one_version(s.bind(bucket).bind_blob(key), bucket);
 }
 
+Result<std::vector<StoredVersion>> Index::scan_versions(ScanCursor& c, uint32_t max) {
+  HF_TRY(auto reader, this->reader());
+  Statement& s = reader.db().prepare(
+      "SELECT " HF_VERSION_COLUMNS ", bucket FROM versions WHERE bucket > ?1 OR (bucket = ?1 AND (key > ?2 OR "
+      "(key = ?2 AND seq < ?3))) ORDER BY bucket, key, seq DESC LIMIT ?4");
+  s.bind(c.bucket).bind_blob(c.key).bind(c.started ? static_cast<int64_t>(c.seq) : INT64_MAX).bind(max);
+  std::vector<StoredVersion> out;
+  for (;;) {
+    HF_TRY(const bool row, s.step());
+    if (!row) break;
+    out.push_back(read_version(s, s.natural(11)));
+  }
+  s.reset();
+  if (!out.empty()) c = {out.back().info.bucket, out.back().info.key, out.back().info.seq, true};
+  return out;
+}
+
 Result<bool> Index::has_versions(BucketId bucket) {
   HF_TRY(auto reader, this->reader());
   Statement& s = reader.db().prepare("SELECT 1 FROM versions WHERE bucket = ? LIMIT 1").bind(bucket);

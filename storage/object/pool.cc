@@ -26,6 +26,15 @@ Result<void> Pool::run_exclusive(std::function<Result<void>()> work) {
   return committer_->run_exclusive(std::move(work));
 }
 
+Result<void> Pool::note_time() {
+  CommitRequest request;
+  request.purpose = Purpose::kDelete;
+  request.decide = [this](CommitContext&) -> Result<std::vector<Fact>> {
+    return std::vector<Fact>{SettingPut{"pool-time-ms", std::to_string(time_.now_ms())}};
+  };
+  return commit(std::move(request));
+}
+
 Result<std::pair<Lsn, Lsn>> Pool::snapshot_lsns() {
   std::pair<Lsn, Lsn> lsns{0, 0};
   HF_CHECK(run_exclusive([&]() -> Result<void> {
@@ -75,12 +84,7 @@ void Pool::start_background() {
     return again ? std::chrono::milliseconds(0) : kSpacePause;
   }));
   workers_.push_back(std::make_unique<Worker>("pool-time", [this](std::stop_token) {
-    CommitRequest request;
-    request.purpose = Purpose::kDelete;
-    request.decide = [this](CommitContext&) -> Result<std::vector<Fact>> {
-      return std::vector<Fact>{SettingPut{"pool-time-ms", std::to_string(time_.now_ms())}};
-    };
-    if (auto done = commit(std::move(request)); !done) spdlog::warn("pool time: {}", done.error().to_string());
+    if (auto done = note_time(); !done) spdlog::warn("pool time: {}", done.error().to_string());
     return kClockPause;
   }));
   workers_.push_back(std::make_unique<Worker>("snapshot", [this](std::stop_token) {

@@ -64,6 +64,8 @@ class Pool {
   Result<void> run_exclusive(std::function<Result<void>()> work);
   // Afterwards the index answers for everything acknowledged before.
   Result<void> settle();
+  // Writes pool time into the log, from where the next opening takes it.
+  Result<void> note_time();
   // The newest and the oldest kept index snapshot; 0 without one.
   Result<std::pair<Lsn, Lsn>> snapshot_lsns();
   Result<void> write_superblock_now();  // only inside run_exclusive()

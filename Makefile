@@ -1,0 +1,44 @@
+# The entry points. Each installs what it needs by package name first.
+SHELL := /bin/bash
+RUN_DIR ?= $(CURDIR)/run
+JOBS ?= $(shell nproc)
+
+.PHONY: setup setup-test build run check test bench soak tidy clean
+setup:
+	@scripts/setup.sh build
+setup-test:
+	@scripts/setup.sh build test
+
+build: setup
+	cmake --preset release
+	cmake --build --preset release -j $(JOBS) --target holdfastd holdfast
+
+# Serves an embedded file pool in RUN_DIR; a second start finds the data again.
+run: build
+	@scripts/run.sh build/release $(RUN_DIR)
+
+# The inner loop: unit, model, crash and tidy tests, without other programs.
+check: setup-test
+	cmake --preset release
+	cmake --build --preset release -j $(JOBS)
+	ctest --test-dir build/release -L check --output-on-failure -j $(JOBS)
+
+# Everything: sanitizers, fuzz targets and real clients.
+test: setup-test
+	@scripts/test.sh
+
+soak: setup-test
+	cmake --preset release
+	cmake --build --preset release -j $(JOBS)
+	HOLDFAST_SOAK=10 ctest --test-dir build/release --output-on-failure --timeout 36000
+
+bench: build
+	cmake --build --preset release -j $(JOBS)
+	@tests/bench/run.sh build/release
+
+tidy: setup-test
+	cmake --preset release
+	ctest --test-dir build/release -L tidy --output-on-failure
+
+clean:
+	rm -rf build

@@ -1,0 +1,196 @@
+#include "daemon/app/app.h"
+
+#include <malloc.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "daemon/admin/admin_api.h"
+#include "daemon/app/pool_service.h"
+#include "daemon/app/secrets.h"
+#include "s3gw/gateway.h"
+#include "storage/base/log.h"
+
+namespace holdfast {
+
+namespace {
+
+constexpr unsigned kWorkerThreads = 64;  // each may wait for a commit: they bound the group
+
+HttpServerOptions::Listener listener_of(const ListenConfig& l) {
+  HttpServerOptions::Listener out;
+  out.host = l.address;
+  out.port = l.port;
+  out.tls = l.tls;
+  return out;
+}
+
+// Sockets that systemd hands over take the place of the configured S3 addresses, in order.
+void take_inherited_sockets(HttpServerOptions& options) {
+  const int n = ::sd_listen_fds(1);
+  for (int i = 0; i < n && static_cast<size_t>(i) < options.listeners.size(); ++i) {
+    options.listeners[static_cast<size_t>(i)].fd = SD_LISTEN_FDS_START + i;
+  }
+}
+
+std::string log_safe(const std::string& text) {
+  std::string out;
+  for (char c : text) {
+    const bool plain = static_cast<unsigned char>(c) >= 0x20 && c != 0x7f && c != '"' && c != '\\';
+    out += plain ? c : '?';
+  }
+  return out;
+}
+
+void log_access(const s3::AccessRecord& r) {
+  spdlog::info("access id={} peer={} user={} op={} bucket=\"{}\" key=\"{}\" status={} error={} in={} ms={:.2f}", r.request_id,
+               r.peer, log_safe(r.user), r.operation, log_safe(r.bucket), log_safe(r.key), r.status,
+               r.error_code.empty() ? "-" : r.error_code, r.received_bytes, r.duration_ms);
+}
+
+class Daemon {
+ public:
+  Daemon(Config config, std::string config_path) : c_(std::move(config)), config_path_(std::move(config_path)), workers_(kWorkerThreads) {}
+
+  Result<void> start(const OpenFlags& flags) {
+    for (const PoolConfig& pool : c_.pools) {
+      HF_TRY(auto opened, open_pool(c_, pool, flags, clock_, random_));
+      spdlog::info("pool {} on {}: epoch {}, {}", pool.name, pool.device, opened->superblock().epoch,
+                   opened->read_only_reason().empty() ? "online" : "read-only");
+      pools_.push_back(std::move(opened));
+    }
+    std::vector<Pool*> pools;
+    for (auto& pool : pools_) pools.push_back(pool.get());
+    store_ = std::make_unique<Store>(pools);
+    local_pools_ = std::make_unique<LocalPools>(*store_);
+    HF_CHECK(start_s3());
+    return start_admin();
+  }
+
+  void reload() {
+    auto fresh = load_config(config_path_);
+    if (!fresh) {
+      spdlog::error("reload: {}", fresh.error().message());
+      return;
+    }
+    spdlog::set_level(spdlog::level::from_str(fresh->log_level));
+    for (HttpServer* server : {s3_.get(), admin_.get()}) {
+      if (server == nullptr) continue;
+      if (auto done = server->reload_certificate(); !done) spdlog::error("reload: {}", done.error().message());
+    }
+    spdlog::info("configuration read again: log level and certificates; other changes need a restart");
+  }
+
+  void stop() {
+    s3_->stop(c_.stop_deadline_s);
+    if (admin_) admin_->stop(2);
+    workers_.join();
+    local_pools_.reset();
+    for (auto& pool : pools_) pool->close();
+  }
+
+  uint16_t s3_port() const { return s3_->ports().front(); }
+
+ private:
+  Result<void> start_s3() {
+    s3::GatewayOptions options;
+    options.region = c_.region;
+    options.domains = c_.domains;
+    options.encrypted = pools_.front()->superblock().encrypted;
+    s3::GatewayServices services;
+    services.objects = store_.get();
+    services.buckets = store_.get();
+    services.users = store_.get();
+    services.clock = &clock_;
+    services.random = &random_;
+    services.workers = &workers_;
+    services.on_access = [this](const s3::AccessRecord& r) {
+      metrics_.count_request(r.operation, r.status, r.duration_ms / 1000, r.received_bytes);
+      if (r.status == 500) {
+        metrics_.count_corruption();
+        spdlog::error("request {} failed: {}", r.request_id, r.detail);
+      }
+      if (c_.access_log) log_access(r);
+    };
+    HttpServerOptions http;
+    for (const ListenConfig& l : c_.listen) http.listeners.push_back(listener_of(l));
+    take_inherited_sockets(http);
+    http.certificate_file = c_.certificate_file;
+    http.key_file = c_.key_file;
+    http.threads = c_.threads;
+    HF_TRY(s3_, HttpServer::create(std::move(http), s3::make_gateway(std::move(options), std::move(services))));
+    s3_->start();
+    return {};
+  }
+
+  Result<void> start_admin() {
+    AdminApiOptions options;
+    options.services = {store_.get(), store_.get(), local_pools_.get()};
+    options.metrics = &metrics_;
+    options.random = &random_;
+    options.workers = &workers_;
+    options.ready = [this] { return local_pools_->ready(); };
+    HF_TRY(options.token, read_secret_file(c_.admin_token_file));
+    HttpServerOptions http;
+    if (!c_.admin_socket.empty()) {
+      HttpServerOptions::Listener l;
+      l.unix_path = c_.admin_socket;
+      http.listeners.push_back(l);
+    }
+    if (c_.admin_listen) http.listeners.push_back(listener_of(*c_.admin_listen));
+    if (http.listeners.empty()) return {};
+    http.certificate_file = c_.certificate_file;
+    http.key_file = c_.key_file;
+    http.threads = 1;
+    HF_TRY(admin_, HttpServer::create(std::move(http), make_admin_api(std::move(options))));
+    admin_->start();
+    return {};
+  }
+
+  const Config c_;
+  const std::string config_path_;
+  SystemClock clock_;
+  SystemRandom random_;
+  boost::asio::thread_pool workers_;
+  Metrics metrics_;
+  std::vector<std::unique_ptr<Pool>> pools_;
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<LocalPools> local_pools_;
+  std::unique_ptr<HttpServer> s3_, admin_;
+};
+
+}  // namespace
+
+Result<void> run_daemon(const std::string& config_path, const OpenFlags& flags) {
+  // Many threads with an arena each would keep what none of them uses.
+  ::mallopt(M_ARENA_MAX, 4);
+  HF_TRY(const Config config, load_config(config_path));
+  start_log(config.log_level);
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (int s : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, s);
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // before any thread starts
+  ::signal(SIGPIPE, SIG_IGN);
+  const int fd = ::signalfd(-1, &signals, SFD_CLOEXEC);
+  Daemon daemon(config, config_path);
+  HF_CHECK(daemon.start(flags));
+  spdlog::info("serving S3 on port {}", daemon.s3_port());
+  ::sd_notify(0, "READY=1");
+  for (;;) {
+    signalfd_siginfo info{};
+    if (::read(fd, &info, sizeof info) != static_cast<ssize_t>(sizeof info)) continue;
+    if (info.ssi_signo != SIGHUP) break;
+    ::sd_notify(0, "RELOADING=1");
+    daemon.reload();
+    ::sd_notify(0, "READY=1");
+  }
+  ::sd_notify(0, "STOPPING=1");
+  spdlog::info("stopping");
+  daemon.stop();
+  ::close(fd);
+  spdlog::info("stopped");
+  return {};
+}
+
+}  // namespace holdfast

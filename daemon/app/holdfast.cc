@@ -1,0 +1,182 @@
+// The command line. Commands on devices work without a daemon; all others talk to the running one.
+#include <CLI/CLI.hpp>
+#include <boost/json.hpp>
+#include <iostream>
+
+#include "daemon/app/app.h"
+#include "daemon/app/offline.h"
+#include "daemon/cli/commands.h"
+#include "daemon/cli/output.h"
+#include "storage/base/log.h"
+
+namespace holdfast {
+namespace {
+
+void add_device_options(CLI::App& command, PoolConfig& pool) {
+  command.add_option("--chap-user", pool.chap_user, "CHAP user of an iSCSI device");
+  command.add_option("--chap-secret-file", pool.chap_secret_file, "file (0600) with its CHAP secret");
+  command.add_option("--mutual-chap-user", pool.mutual_chap_user, "user by which the target proves itself");
+  command.add_option("--mutual-chap-secret-file", pool.mutual_chap_secret_file, "file (0600) with that secret");
+  command.add_option("--initiator-name", pool.initiator_name, "iSCSI name of this host");
+  command.add_flag("--header-digest", pool.header_digest, "CRC32C over iSCSI headers");
+}
+
+Result<void> run_init(const CliContext& c, const InitRequest& request) {
+  HF_TRY(const InitResult r, init_appliance(request));
+  if (c.json()) {
+    print_json(boost::json::object{{"config_file", r.config_file}, {"access_key", r.access_key}, {"secret_key", r.secret_key},
+                                   {"credentials_file", r.credentials_file}, {"recovery_key", r.recovery_key}});
+    return {};
+  }
+  std::cout << "configuration: " << r.config_file << "\ncredentials:   " << r.credentials_file << " (access key " << r.access_key << ")\n";
+  if (!r.recovery_key.empty()) {
+    std::cout << "\nRecovery key, shown this once. With it and the device alone everything can be read again;\n"
+                 "without it and without the master key nothing can. Keep it away from this host.\n\n    "
+              << r.recovery_key << "\n";
+  }
+  return {};
+}
+
+Result<void> run_probe(const CliContext& c, const PoolConfig& pool) {
+  HF_TRY(const ProbeResult p, probe_device(pool));
+  if (c.json()) {
+    print_json(boost::json::object{{"device", p.device}, {"identity", p.identity}, {"size_bytes", p.size_bytes},
+                                   {"block_bytes", p.block_bytes}, {"has_pool", p.has_pool}, {"pool", p.pool_name},
+                                   {"pool_id", p.pool_id}, {"holder", p.holder}, {"epoch", p.epoch},
+                                   {"encrypted", p.encrypted}, {"reservation", p.reservation}, {"problem", p.problem}});
+    return {};
+  }
+  std::cout << "device:      " << p.device << "\nidentity:    " << p.identity << "\nsize:        " << bytes_text(p.size_bytes)
+            << ", blocks of " << p.block_bytes << " bytes\n";
+  if (!p.reservation.empty()) std::cout << "reservation: " << p.reservation << "\n";
+  if (!p.problem.empty()) std::cout << "problem:     " << p.problem << "\n";
+  if (!p.has_pool) {
+    std::cout << "pool:        none\n";
+    return {};
+  }
+  std::cout << "pool:        " << p.pool_name << " (" << p.pool_id << "), epoch " << p.epoch << (p.encrypted ? ", encrypted" : "")
+            << "\nlast opened: " << (p.holder.empty() ? "never" : p.holder) << "\n";
+  return {};
+}
+
+void add_init(CLI::App& app, CliContext& c) {
+  auto r = std::make_shared<InitRequest>();
+  auto size = std::make_shared<std::string>("20G");
+  auto* init = app.add_subcommand("init", "Make a pool, keys, the first admin user and a configuration");
+  init->add_option("--dir", r->directory, "directory for configuration, keys and state")->required();
+  init->add_option("--device", r->device, "block device or iscsi://PORTAL/TARGET/LUN; default: a file in the directory");
+  init->add_option("--size", *size, "size of a file pool")->capture_default_str();
+  init->add_option("--pool", r->pool_name)->capture_default_str();
+  init->add_option("--listen", r->listen, "address of the S3 endpoint")->capture_default_str();
+  init->add_flag("--plain-http", r->plain_http, "serve S3 without TLS");
+  init->add_option("--certificate", r->certificate_file, "PEM file");
+  init->add_option("--key", r->key_file, "PEM file");
+  init->add_flag("!--no-encryption", r->encrypted, "store data in the clear");
+  add_device_options(*init, r->iscsi);
+  init->callback([&c, r, size] {
+    c.run = [&c, r, size]() -> Result<void> {
+      if (!parse_bytes(*size, r->file_bytes)) return error(Code::kInvalidArgument, "--size " + *size + " is not a size");
+      if (!r->plain_http && (r->certificate_file.empty() || r->key_file.empty())) {
+        return error(Code::kInvalidArgument, "give --certificate and --key, or ask for --plain-http");
+      }
+      return run_init(c, *r);
+    };
+  });
+}
+
+void add_pool_create(CLI::App& pool, CliContext& c) {
+  auto p = std::make_shared<PoolConfig>();
+  auto size = std::make_shared<std::string>("20G");
+  auto clear = std::make_shared<bool>(false);
+  auto* create = pool.add_subcommand("create", "Format a device or a new file as a further pool");
+  create->add_option("NAME", p->name)->required();
+  create->add_option("--device", p->device, "path or iscsi:// URL")->required();
+  create->add_option("--size", *size, "size of a file that does not exist yet")->capture_default_str();
+  create->add_option("--master-key-file", p->master_key_file, "where its new master key is written");
+  create->add_flag("--no-encryption", *clear, "store data in the clear");
+  add_device_options(*create, *p);
+  create->callback([&c, p, size, clear] {
+    c.run = [&c, p, size, clear]() -> Result<void> {
+      uint64_t bytes = 0;
+      if (!parse_bytes(*size, bytes)) return error(Code::kInvalidArgument, "--size " + *size + " is not a size");
+      if (!*clear && p->master_key_file.empty()) return error(Code::kInvalidArgument, "give --master-key-file, or ask for --no-encryption");
+      HF_TRY(const std::string recovery, create_pool(*p, bytes, !*clear));
+      if (c.json()) print_json(boost::json::object{{"pool", p->name}, {"recovery_key", recovery}});
+      else std::cout << "created; add it to the configuration under \"pools\"\n" << (recovery.empty() ? "" : "recovery key, shown this once: " + recovery + "\n");
+      return {};
+    };
+  });
+}
+
+// Opens a pool once, without serving: for a rebuild or a takeover while the daemon is down.
+void add_pool_open_commands(CLI::App& pool, CliContext& c) {
+  auto config_path = std::make_shared<std::string>("/etc/holdfast/holdfastd.yaml");
+  auto name = std::make_shared<std::string>("main");
+  const auto add = [&](const char* verb, const char* help, OpenFlags flags) {
+    auto* command = pool.add_subcommand(verb, help);
+    command->add_option("POOL", *name)->capture_default_str();
+    command->add_option("--config", *config_path)->capture_default_str();
+    command->callback([&c, config_path, name, flags] {
+      c.run = [&c, config_path, name, flags]() -> Result<void> {
+        start_log("warn");
+        HF_TRY(const Config config, load_config(*config_path));
+        for (const PoolConfig& p : config.pools) {
+          if (p.name != *name) continue;
+          SystemClock clock;
+          SystemRandom random;
+          HF_TRY(const auto opened, open_pool(config, p, flags, clock, random));
+          if (!opened->read_only_reason().empty()) return error(Code::kCorrupt, Subject::kPool, opened->read_only_reason());
+          if (c.json()) print_json(boost::json::object{{"pool", *name}, {"epoch", opened->superblock().epoch}});
+          else std::cout << "pool " << *name << " opened and closed cleanly, epoch " << opened->superblock().epoch << "\n";
+          return {};
+        }
+        return error(Code::kNotFound, Subject::kPool, "no pool \"" + *name + "\" in " + *config_path);
+      };
+    });
+  };
+  add("rebuild-index", "Rebuild the index from the device; the daemon must be stopped", {.rebuild_index = true});
+  add("takeover", "Take the device from the host that holds it; that host must be down or fenced", {.take_over = true});
+}
+
+void add_device_commands(CLI::App& app, CliContext& c) {
+  auto* device = app.add_subcommand("device", "Devices");
+  device->require_subcommand(1);
+  auto p = std::make_shared<PoolConfig>();
+  auto* probe = device->add_subcommand("probe", "What is on this device, and who holds it? Writes nothing");
+  probe->add_option("DEVICE", p->device, "path or iscsi://PORTAL/TARGET/LUN")->required();
+  add_device_options(*probe, *p);
+  probe->callback([&c, p] { c.run = [&c, p] { return run_probe(c, *p); }; });
+}
+
+}  // namespace
+}  // namespace holdfast
+
+int main(int argc, char** argv) {
+  CLI::App app("holdfast: administration of a Holdfast appliance");
+  app.require_subcommand(1);
+  app.fallthrough();
+  holdfast::CliContext context;
+  context.where = "/run/holdfast/admin.sock";
+  app.add_option("--admin", context.where, "admin socket, or http://HOST:PORT")->envname("HOLDFAST_ADMIN")->capture_default_str();
+  app.add_option("--token-file", context.token_file, "file with the admin token, for http://")->envname("HOLDFAST_TOKEN_FILE");
+  app.add_option("--output", context.output, "text or json")->check(CLI::IsMember({"text", "json"}))->capture_default_str();
+  holdfast::add_init(app, context);
+  auto* pool = app.add_subcommand("pool", "Pools");
+  pool->require_subcommand(1);
+  holdfast::add_pool_create(*pool, context);
+  holdfast::add_pool_commands(*pool, context);
+  holdfast::add_pool_open_commands(*pool, context);
+  holdfast::add_device_commands(app, context);
+  holdfast::add_user_commands(app, context);
+  holdfast::add_bucket_commands(app, context);
+  holdfast::add_status_command(app, context);
+  CLI11_PARSE(app, argc, argv);
+  const auto done = context.run();
+  if (done) return 0;
+  if (context.json()) {
+    boost::json::object e{{"code", std::string(holdfast::code_name(done.error().code()))}, {"message", done.error().message()}};
+    holdfast::print_json(boost::json::object{{"error", e}});
+  }
+  std::cerr << "holdfast: " << done.error().message() << "\n";
+  return 1;
+}

@@ -1,0 +1,143 @@
+#include "daemon/app/offline.h"
+
+#include <filesystem>
+#include <fstream>
+
+#include "daemon/admin/admin_json.h"
+#include "daemon/app/open_pools.h"
+#include "daemon/app/secrets.h"
+#include "storage/crypto/key_file.h"
+#include "storage/device/file_device.h"
+#include "storage/object/store.h"
+
+#include <boost/json.hpp>
+
+namespace holdfast {
+
+namespace {
+
+// Opens or, for a file that is not there, makes the device.
+Result<std::unique_ptr<BlockDevice>> device_to_format(const PoolConfig& pool, uint64_t file_bytes) {
+  const bool iscsi = pool.device.starts_with("iscsi://");
+  std::error_code ignored;
+  if (!iscsi && !std::filesystem::exists(pool.device, ignored)) {
+    FileDeviceOptions options;
+    options.create = true;
+    options.create_size_bytes = file_bytes;
+    return open_file_device(pool.device, options);
+  }
+  HF_TRY(const DeviceOptions options, device_options(pool));
+  return open_device(pool.device, options);
+}
+
+Result<std::string> format(const PoolConfig& pool, uint64_t file_bytes, bool encrypted) {
+  SystemClock clock;
+  SystemRandom random;
+  PoolCreateOptions create;
+  create.name = pool.name;
+  create.encrypted = encrypted;
+  std::string recovery_text;
+  HF_TRY(auto device, device_to_format(pool, file_bytes));
+  if (auto existing = read_superblock(*device); existing || existing.error().code() != Code::kNotFound) {
+    return error(Code::kAlreadyExists, Subject::kPool,
+                 pool.device + " holds " + (existing ? "the pool \"" + existing->pool_name + "\"" : "a damaged pool"));
+  }
+  if (encrypted) {
+    HF_TRY(create.master_key, create_key_file(pool.master_key_file, random));
+    create.recovery_key = SecretKey::random(random);
+    recovery_text = recovery_key_text(*create.recovery_key);
+  }
+  HF_CHECK(Pool::create(*device, create, clock, random));
+  return recovery_text;
+}
+
+std::string config_text(const InitRequest& r, const PoolConfig& pool, const std::string& directory) {
+  std::string text = "# Holdfast. Every key is described in docs/configuration.md.\n";
+  text += "state_dir: " + directory + "/state\n";
+  text += "listen:\n  - address: \"" + r.listen + "\"\n";
+  if (r.plain_http) text += "    plain_http: true\n";
+  if (!r.plain_http) text += "tls:\n  certificate_file: " + r.certificate_file + "\n  key_file: " + r.key_file + "\n";
+  text += "admin:\n  socket: " + directory + "/admin.sock\n";
+  text += "pools:\n  - name: " + pool.name + "\n    device: " + pool.device + "\n";
+  if (!pool.master_key_file.empty()) text += "    master_key_file: " + pool.master_key_file + "\n";
+  if (!pool.chap_user.empty() || pool.header_digest) {
+    text += "    iscsi:\n";
+    if (!pool.chap_user.empty()) text += "      chap_user: " + pool.chap_user + "\n      chap_secret_file: " + pool.chap_secret_file + "\n";
+    if (!pool.mutual_chap_user.empty()) {
+      text += "      mutual_chap_user: " + pool.mutual_chap_user + "\n      mutual_chap_secret_file: " + pool.mutual_chap_secret_file + "\n";
+    }
+    if (!pool.initiator_name.empty()) text += "      initiator_name: " + pool.initiator_name + "\n";
+    if (pool.header_digest) text += "      header_digest: true\n";
+  }
+  return text;
+}
+
+// Opens the new pool once to make the first user in it.
+Result<User> make_admin(const Config& config, const PoolConfig& pool) {
+  SystemClock clock;
+  SystemRandom random;
+  HF_TRY(auto opened, open_pool(config, pool, {}, clock, random));
+  Store store({opened.get()});
+  HF_TRY(User user, user_from_json({{"role", "admin"}, {"name", "admin"}}, random));
+  HF_CHECK(store.put_user(user));
+  return user;
+}
+
+}  // namespace
+
+Result<InitResult> init_appliance(const InitRequest& r) {
+  std::error_code failed;
+  const std::string directory = std::filesystem::absolute(r.directory, failed).lexically_normal().string();
+  std::filesystem::create_directories(directory + "/state", failed);
+  if (failed) return error(Code::kIoError, Subject::kConfig, "directory " + directory + ": " + failed.message());
+  InitResult result;
+  result.config_file = directory + "/holdfastd.yaml";
+  result.credentials_file = directory + "/admin-credentials";
+  if (std::filesystem::exists(result.config_file)) {
+    return error(Code::kAlreadyExists, Subject::kConfig, result.config_file + " exists: this directory is initialised already");
+  }
+  PoolConfig pool = r.iscsi;
+  pool.name = r.pool_name;
+  pool.device = r.device.empty() ? directory + "/" + r.pool_name + ".pool" : r.device;
+  if (r.encrypted) pool.master_key_file = directory + "/" + r.pool_name + ".key";
+  HF_TRY(result.recovery_key, format(pool, r.file_bytes, r.encrypted));
+  Config config;
+  config.state_dir = directory + "/state";
+  HF_TRY(const User admin, make_admin(config, pool));
+  result.access_key = admin.access_key;
+  result.secret_key = admin.secret;
+  HF_CHECK(write_secret_file(result.credentials_file,
+                             "[default]\naws_access_key_id = " + admin.access_key + "\naws_secret_access_key = " + admin.secret + "\n"));
+  HF_CHECK(write_secret_file(result.config_file, config_text(r, pool, directory)));
+  return result;
+}
+
+Result<ProbeResult> probe_device(const PoolConfig& pool) {
+  HF_TRY(DeviceOptions options, device_options(pool));
+  options.read_only_probe = true;
+  HF_TRY(const auto device, open_device(pool.device, options));
+  ProbeResult p;
+  p.device = device->info().name;
+  p.identity = device->info().identity;
+  p.size_bytes = device->info().size_bytes;
+  p.block_bytes = device->info().block_bytes;
+  p.reservation = device->holder();
+  const auto superblock = read_superblock(*device);
+  if (!superblock) {
+    p.problem = superblock.error().code() == Code::kNotFound ? "" : superblock.error().message();
+    return p;
+  }
+  p.has_pool = true;
+  p.pool_name = superblock->pool_name;
+  p.pool_id = hex(superblock->layout.pool_id);
+  p.holder = superblock->holder;
+  p.epoch = superblock->epoch;
+  p.encrypted = superblock->encrypted;
+  return p;
+}
+
+Result<std::string> create_pool(const PoolConfig& pool, uint64_t file_bytes, bool encrypted) {
+  return format(pool, file_bytes, encrypted);
+}
+
+}  // namespace holdfast

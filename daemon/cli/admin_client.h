@@ -1,0 +1,23 @@
+// Talks to the admin API of a running daemon: over its Unix socket, or over HTTP with a token.
+#pragma once
+
+#include <boost/json/value.hpp>
+
+#include "storage/base/status.h"
+
+namespace holdfast {
+
+class AdminClient {
+ public:
+  // `where`: a socket path, or http://HOST:PORT.
+  AdminClient(std::string where, std::string token) : where_(std::move(where)), token_(std::move(token)) {}
+
+  // The answer's document; its error, with the server's message, when the status is not 2xx.
+  Result<boost::json::value> call(const std::string& method, const std::string& path, const boost::json::value& body = nullptr);
+
+ private:
+  std::string where_;
+  std::string token_;
+};
+
+}  // namespace holdfast

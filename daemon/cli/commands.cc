@@ -1,0 +1,272 @@
+#include "daemon/cli/commands.h"
+
+#include <boost/json.hpp>
+#include <fstream>
+#include <iostream>
+#include <thread>
+
+#include "daemon/cli/admin_client.h"
+#include "daemon/cli/output.h"
+
+namespace holdfast {
+
+namespace json = boost::json;
+
+namespace {
+
+AdminClient client_of(const CliContext& c) {
+  std::string token;
+  if (!c.token_file.empty()) {
+    std::ifstream file(c.token_file);
+    std::getline(file, token);
+  }
+  return AdminClient(c.where, token);
+}
+
+std::string text_of(const json::value& v) { return v.is_string() ? std::string(v.as_string()) : json::serialize(v); }
+std::string text_at(const json::value& v, const char* key) { return text_of(v.as_object().at(key)); }
+uint64_t number_at(const json::value& v, const char* key) { return v.as_object().at(key).to_number<uint64_t>(); }
+
+Result<void> print_pools(const CliContext& c, const json::value& answer) {
+  if (c.json()) {
+    print_json(answer);
+    return {};
+  }
+  std::vector<std::vector<std::string>> rows;
+  for (const json::value& p : answer.at("pools").as_array()) {
+    rows.push_back({text_at(p, "name"), text_at(p, "state"), bytes_text(number_at(p, "capacity_bytes")),
+                    bytes_text(number_at(p, "live_bytes") + number_at(p, "journal_live_bytes")),
+                    bytes_text(number_at(p, "garbage_bytes")), bytes_text(number_at(p, "reserve_bytes")),
+                    bytes_text(number_at(p, "free_bytes")), text_at(p, "device")});
+  }
+  print_table({"POOL", "STATE", "CAPACITY", "LIVE", "GARBAGE", "RESERVE", "FREE", "DEVICE"}, rows);
+  for (const json::value& p : answer.at("pools").as_array()) {
+    if (!text_at(p, "reason").empty()) std::cout << text_at(p, "name") << ": " << text_at(p, "reason") << "\n";
+    if (p.at("time_unconfirmed").as_bool()) {
+      std::cout << text_at(p, "name") << ": the host's clock is more than 24 h ahead of pool time; check it, then run: "
+                << "holdfast pool confirm-time " << text_at(p, "name") << "\n";
+    }
+  }
+  return {};
+}
+
+Result<void> watch_scrub(const CliContext& c, const std::string& pool) {
+  AdminClient client = client_of(c);
+  Progress progress("scrub of " + pool);
+  HF_TRY(const json::value status, client.call("GET", "/v1/pools"));
+  uint64_t total = 0;
+  for (const json::value& p : status.at("pools").as_array()) {
+    if (text_at(p, "name") == pool) total = number_at(p, "live_bytes") + number_at(p, "journal_live_bytes");
+  }
+  for (;;) {
+    HF_TRY(const json::value s, client.call("GET", "/v1/pools/" + pool + "/scrub"));
+    if (!s.at("running").as_bool()) {
+      progress.show(1, 1);
+      progress.finish();
+      if (c.json()) {
+        print_json(s);
+      } else {
+        std::cout << number_at(s, "versions_checked") << " versions, " << bytes_text(number_at(s, "bytes_checked"))
+                  << " checked, " << number_at(s, "damaged") << " damaged\n";
+        for (const json::value& d : s.at("damage").as_array()) std::cout << "damaged: " << text_of(d) << "\n";
+      }
+      if (!text_at(s, "stopped_by").empty()) return error(Code::kInternal, "the scrub ended early: " + text_at(s, "stopped_by"));
+      if (number_at(s, "damaged") > 0) return error(Code::kCorrupt, "damage was found");
+      return {};
+    }
+    progress.show(number_at(s, "bytes_checked"), total);
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  }
+}
+
+struct UserArguments {
+  std::string access_key, secret_file, name, role;
+  std::vector<std::string> scopes;
+  bool enabled = true;
+};
+
+json::array scopes_json(const std::vector<std::string>& scopes) {
+  json::array out;
+  for (const auto& s : scopes) out.emplace_back(s);
+  return out;
+}
+
+Result<void> create_user(const CliContext& c, const UserArguments& a) {
+  json::object body{{"role", a.role.empty() ? "read-write" : a.role}, {"name", a.name}, {"scopes", scopes_json(a.scopes)}};
+  if (!a.access_key.empty()) body["access_key"] = a.access_key;
+  if (!a.secret_file.empty()) {
+    std::ifstream file(a.secret_file);
+    std::string secret;
+    if (!std::getline(file, secret)) return error(Code::kNotFound, "cannot read " + a.secret_file);
+    body["secret_key"] = secret;
+  }
+  HF_TRY(const json::value made, client_of(c).call("POST", "/v1/users", body));
+  if (c.json()) {
+    print_json(made);
+  } else {
+    std::cout << "access key: " << text_at(made, "access_key") << "\nsecret key: " << text_at(made, "secret_key")
+              << "\nThe secret key is not shown again.\n";
+  }
+  return {};
+}
+
+Result<void> list_users(const CliContext& c) {
+  HF_TRY(const json::value answer, client_of(c).call("GET", "/v1/users"));
+  if (c.json()) {
+    print_json(answer);
+    return {};
+  }
+  std::vector<std::vector<std::string>> rows;
+  for (const json::value& u : answer.at("users").as_array()) {
+    std::string scopes;
+    for (const json::value& s : u.at("scopes").as_array()) scopes += (scopes.empty() ? "" : ",") + text_of(s);
+    rows.push_back({text_at(u, "access_key"), text_at(u, "role"), u.at("enabled").as_bool() ? "yes" : "no",
+                    scopes.empty() ? "everything" : scopes, text_at(u, "name")});
+  }
+  print_table({"ACCESS KEY", "ROLE", "ENABLED", "LIMITED TO", "NAME"}, rows);
+  return {};
+}
+
+Result<void> call_quietly(const CliContext& c, const std::string& method, const std::string& path, const json::value& body,
+                          const std::string& done) {
+  HF_TRY(const json::value answer, client_of(c).call(method, path, body));
+  if (c.json()) print_json(answer);
+  else std::cout << done << "\n";
+  return {};
+}
+
+}  // namespace
+
+void add_status_command(CLI::App& app, CliContext& c) {
+  auto* status = app.add_subcommand("status", "Is everything well? Exit code 1 when not");
+  status->callback([&c] {
+    c.run = [&c]() -> Result<void> {
+      HF_TRY(const json::value answer, client_of(c).call("GET", "/v1/status"));
+      HF_CHECK(print_pools(c, answer));
+      if (!answer.at("ready").as_bool()) return error(Code::kUnavailable, "not ready: a pool is not online");
+      return {};
+    };
+  });
+}
+
+void add_user_commands(CLI::App& app, CliContext& c) {
+  auto* user = app.add_subcommand("user", "Access keys and their roles");
+  user->require_subcommand(1);
+  auto a = std::make_shared<UserArguments>();
+  auto* list = user->add_subcommand("list", "List access keys");
+  list->callback([&c] { c.run = [&c] { return list_users(c); }; });
+  auto* create = user->add_subcommand("create", "Make an access key; prints its secret once");
+  create->add_option("--access-key", a->access_key, "access key; made up when not given");
+  create->add_option("--secret-file", a->secret_file, "file with the secret key; made up when not given");
+  create->add_option("--name", a->name, "for people");
+  create->add_option("--role", a->role, "admin, read-write, read-only or append-only")->capture_default_str();
+  create->add_option("--scope", a->scopes, "bucket or bucket/prefix; may be repeated");
+  create->callback([&c, a] { c.run = [&c, a] { return create_user(c, *a); }; });
+  auto* set = user->add_subcommand("set", "Change an access key's role, scopes or state");
+  set->add_option("ACCESS_KEY", a->access_key)->required();
+  auto* role = set->add_option("--role", a->role);
+  auto* scopes = set->add_option("--scope", a->scopes, "replaces all scopes; may be repeated");
+  auto* enabled = set->add_option("--enabled", a->enabled, "true or false");
+  set->callback([&c, a, role, scopes, enabled] {
+    c.run = [&c, a, role, scopes, enabled] {
+      json::object body;
+      if (!role->empty()) body["role"] = a->role;
+      if (!scopes->empty()) body["scopes"] = scopes_json(a->scopes);
+      if (!enabled->empty()) body["enabled"] = a->enabled;
+      return call_quietly(c, "PATCH", "/v1/users/" + a->access_key, body, "changed");
+    };
+  });
+  auto* remove = user->add_subcommand("remove", "Remove an access key");
+  remove->add_option("ACCESS_KEY", a->access_key)->required();
+  remove->callback([&c, a] { c.run = [&c, a] { return call_quietly(c, "DELETE", "/v1/users/" + a->access_key, nullptr, "removed"); }; });
+}
+
+void add_bucket_commands(CLI::App& app, CliContext& c) {
+  struct Arguments {
+    std::string name, pool;
+    bool versioning = false, lock = false;
+  };
+  auto* bucket = app.add_subcommand("bucket", "Buckets");
+  bucket->require_subcommand(1);
+  auto a = std::make_shared<Arguments>();
+  auto* list = bucket->add_subcommand("list", "List buckets");
+  list->callback([&c] {
+    c.run = [&c]() -> Result<void> {
+      HF_TRY(const json::value answer, client_of(c).call("GET", "/v1/buckets"));
+      if (c.json()) {
+        print_json(answer);
+        return {};
+      }
+      std::vector<std::vector<std::string>> rows;
+      for (const json::value& b : answer.at("buckets").as_array()) {
+        rows.push_back({text_at(b, "name"), text_at(b, "versioning"), b.at("object_lock").as_bool() ? "yes" : "no", text_at(b, "owner")});
+      }
+      print_table({"BUCKET", "VERSIONING", "OBJECT LOCK", "OWNER"}, rows);
+      return {};
+    };
+  });
+  auto* show = bucket->add_subcommand("show", "A bucket and what it holds");
+  show->add_option("NAME", a->name)->required();
+  show->callback([&c, a] {
+    c.run = [&c, a]() -> Result<void> {
+      HF_TRY(const json::value b, client_of(c).call("GET", "/v1/buckets/" + a->name));
+      if (c.json()) {
+        print_json(b);
+        return {};
+      }
+      const json::value& u = b.at("usage");
+      std::cout << text_at(b, "name") << ": " << number_at(u, "objects") << " objects (" << bytes_text(number_at(u, "object_bytes"))
+                << "), " << number_at(u, "versions") << " versions (" << bytes_text(number_at(u, "version_bytes")) << "), "
+                << number_at(u, "uploads") << " uploads in progress (" << bytes_text(number_at(u, "upload_bytes")) << ")\n";
+      return {};
+    };
+  });
+  auto* create = bucket->add_subcommand("create", "Make a bucket");
+  create->add_option("NAME", a->name)->required();
+  create->add_option("--pool", a->pool, "the pool that it lives in; default: the first");
+  create->add_flag("--versioning", a->versioning, "keep all versions");
+  create->add_flag("--object-lock", a->lock, "allow object lock (switches versioning on)");
+  create->callback([&c, a] {
+    c.run = [&c, a] {
+      const json::object body{{"name", a->name}, {"pool", a->pool}, {"object_lock", a->lock}, {"versioning", a->versioning ? "enabled" : "off"}};
+      return call_quietly(c, "POST", "/v1/buckets", body, "created");
+    };
+  });
+  auto* remove = bucket->add_subcommand("remove", "Remove an empty bucket");
+  remove->add_option("NAME", a->name)->required();
+  remove->callback([&c, a] { c.run = [&c, a] { return call_quietly(c, "DELETE", "/v1/buckets/" + a->name, nullptr, "removed"); }; });
+}
+
+void add_pool_commands(CLI::App& pool, CliContext& c) {
+  auto name = std::make_shared<std::string>("main");
+  auto* status = pool.add_subcommand("status", "State and space of every pool");
+  status->callback([&c] {
+    c.run = [&c]() -> Result<void> {
+      HF_TRY(const json::value answer, client_of(c).call("GET", "/v1/pools"));
+      return print_pools(c, answer);
+    };
+  });
+  auto* scrub = pool.add_subcommand("scrub", "Read and check everything that is stored; waits for the result");
+  scrub->add_option("POOL", *name)->capture_default_str();
+  scrub->callback([&c, name] {
+    c.run = [&c, name]() -> Result<void> {
+      HF_CHECK(client_of(c).call("POST", "/v1/pools/" + *name + "/scrub"));
+      return watch_scrub(c, *name);
+    };
+  });
+  auto* check = pool.add_subcommand("check", "The result of the last scrub, or the progress of the running one");
+  check->add_option("POOL", *name)->capture_default_str();
+  check->callback([&c, name] { c.run = [&c, name] { return watch_scrub(c, *name); }; });
+  auto* snapshot = pool.add_subcommand("snapshot", "Write an index snapshot now, for a fast takeover");
+  snapshot->add_option("POOL", *name)->capture_default_str();
+  snapshot->callback([&c, name] {
+    c.run = [&c, name] { return call_quietly(c, "POST", "/v1/pools/" + *name + "/snapshot", nullptr, "snapshot written"); };
+  });
+  auto* time = pool.add_subcommand("confirm-time", "Let pool time, by which locks end, follow the host's clock again");
+  time->add_option("POOL", *name)->capture_default_str();
+  time->callback([&c, name] {
+    c.run = [&c, name] { return call_quietly(c, "POST", "/v1/pools/" + *name + "/confirm-time", nullptr, "confirmed"); };
+  });
+}
+
+}  // namespace holdfast

@@ -1,0 +1,53 @@
+// A request's body on its way into the store: unframed, hashed once for everything that needs it, checked.
+#pragma once
+
+#include "s3gw/auth/chunked_body.h"
+#include "s3gw/handlers/request_parts.h"
+
+namespace holdfast::s3 {
+
+// What the body turned out to be.
+struct TakenBody {
+  std::unique_ptr<BodySink> sink;
+  std::string etag;   // hexadecimal MD5
+  Checksum checksum;  // FULL_OBJECT, or none
+};
+
+// Used by one thread at a time; its calls block.
+class BodyIntake {
+ public:
+  // Reads the headers. MissingContentLength, InvalidDigest, EntityTooLarge, ...
+  // `default_checksum` is computed when the request names no other algorithm.
+  static S3Result<std::unique_ptr<BodyIntake>> begin(std::shared_ptr<const Call> call, ChecksumAlgorithm default_checksum);
+
+  // Bytes as they come from the socket.
+  S3Result<void> feed(ByteSpan raw);
+  // After the last byte: BadDigest, IncompleteBody, XAmzContentSHA256Mismatch, SignatureDoesNotMatch.
+  S3Result<TakenBody> finish();
+
+  uint64_t raw_bytes() const { return raw_bytes_; }      // on the wire
+  uint64_t object_bytes() const { return object_bytes_; }
+
+ private:
+  explicit BodyIntake(std::shared_ptr<const Call> call) : call_(std::move(call)) {}
+  S3Result<void> take(ByteSpan plain);
+  S3Result<Checksum> finish_checksum();
+
+  std::shared_ptr<const Call> call_;
+  uint64_t raw_bytes_ = 0;
+  uint64_t object_bytes_ = 0;
+  uint64_t taken_bytes_ = 0;
+  std::string content_md5_;  // raw; empty: not given
+  Checksum announced_;
+  std::optional<ChunkedBody> chunks_;
+  Digest md5_{DigestKind::kMd5};
+  std::optional<Digest> sha256_;
+  std::optional<RunningChecksum> checksum_;
+  std::unique_ptr<BodySink> sink_;
+};
+
+// Moves the exchange's body into the intake, receiving the next piece while a worker takes the last one.
+boost::asio::awaitable<S3Result<TakenBody>> receive_body(std::shared_ptr<BodyIntake> intake,
+                                                         std::shared_ptr<const Call> call, HttpExchange& exchange);
+
+}  // namespace holdfast::s3

@@ -1,0 +1,97 @@
+// DeleteObject and DeleteObjects.
+#include "s3gw/auth/policy.h"
+#include "s3gw/handlers/request_parts.h"
+#include "s3gw/protocol/xml.h"
+
+namespace holdfast::s3 {
+
+namespace {
+constexpr size_t kMaxBatch = 1000;
+
+std::string unquoted(std::string_view etag) {
+  while (!etag.empty() && etag.front() == '"') etag.remove_prefix(1);
+  while (!etag.empty() && etag.back() == '"') etag.remove_suffix(1);
+  return std::string(etag);
+}
+}  // namespace
+
+S3Result<HttpResponse> delete_object(const Call& call) {
+  HF_TRY(const Bucket bucket, call.buckets().bucket(call.bucket()));
+  std::vector<RemoveRequest> requests(1);
+  requests[0].key = call.key();
+  HF_TRY(requests[0].version, version_of(call));
+  requests[0].bypass_governance = bypass_governance(call);
+  if (const auto match = call.header("if-match"); !match.empty()) requests[0].if_match = {unquoted(match)};
+  const bool named = !requests[0].version.latest();
+  HF_TRY(const auto results, call.objects().remove(call.bucket(), std::move(requests)));
+  if (!results[0]) return std::unexpected(S3Error(results[0].error()));
+  HttpResponse response;
+  response.status = 204;
+  const RemoveResult& r = *results[0];
+  if (r.made_marker || r.removed_marker) response.headers.add("x-amz-delete-marker", "true");
+  if (r.made_marker || (named && bucket.versioning != Versioning::kOff)) {
+    response.headers.add("x-amz-version-id", r.removed ? version_id(r.seq, r.is_null) : call.query.get("versionId"));
+  }
+  return response;
+}
+
+S3Result<HttpResponse> delete_objects(const Call& call) {
+  pugi::xml_document document;
+  HF_TRY(const pugi::xml_node root, parse_xml(document, call.body, "Delete"));
+  const bool quiet = child_text(root, "Quiet") == "true";
+  struct Item {
+    std::string key, version;
+    S3Result<RemoveResult> result;
+  };
+  std::vector<Item> items;
+  std::vector<RemoveRequest> requests;
+  std::vector<size_t> asked;  // the item of each request
+  for (const pugi::xml_node object : root.children("Object")) {
+    Item item{object.child("Key").child_value(), child_text(object, "VersionId"), RemoveResult{}};
+    if (item.key.empty()) return s3_fail("MalformedXML");
+    RemoveRequest r;
+    r.key = item.key;
+    r.bypass_governance = bypass_governance(call);
+    if (const std::string etag = child_text(object, "ETag"); !etag.empty()) r.if_match = {unquoted(etag)};
+    S3Result<void> allowed = authorize(call.auth.user, Operation::kDeleteObject, call.bucket(), item.key, "");
+    S3Result<VersionRef> ref = item.version.empty() ? S3Result<VersionRef>(VersionRef{}) : parse_version_id(item.version);
+    if (!allowed) {
+      item.result = std::unexpected(allowed.error());
+    } else if (!ref) {
+      item.result = std::unexpected(ref.error());
+    } else {
+      r.version = *ref;
+      asked.push_back(items.size());
+      requests.push_back(std::move(r));
+    }
+    items.push_back(std::move(item));
+    if (items.size() > kMaxBatch) return s3_fail("MalformedXML");
+  }
+  if (items.empty()) return s3_fail("MalformedXML");
+  HF_TRY(const auto results, call.objects().remove(call.bucket(), std::move(requests)));
+  for (size_t i = 0; i < results.size(); ++i) {
+    if (results[i]) items[asked[i]].result = *results[i];
+    else items[asked[i]].result = std::unexpected(S3Error(results[i].error()));
+  }
+  XmlWriter xml;
+  xml.root("DeleteResult");
+  for (const Item& item : items) {
+    if (item.result && quiet) continue;
+    const char* element = item.result ? "Deleted" : "Error";
+    xml.open(element);
+    xml.text("Key", item.key);
+    if (!item.version.empty()) xml.text("VersionId", item.version);
+    if (!item.result) {
+      xml.text("Code", item.result.error().code);
+      xml.text("Message", item.result.error().message);
+    } else if (item.result->made_marker || item.result->removed_marker) {
+      xml.flag("DeleteMarker", true);
+      xml.text("DeleteMarkerVersionId", version_id(item.result->seq, item.result->is_null));
+    }
+    xml.close(element);
+  }
+  xml.close("DeleteResult");
+  return xml_response(xml.take());
+}
+
+}  // namespace holdfast::s3

@@ -1,0 +1,126 @@
+// PutObject and UploadPart: bodies that stream.
+#include "s3gw/handlers/body_intake.h"
+#include "storage/net/offload.h"
+
+namespace holdfast::s3 {
+
+namespace {
+
+S3Result<HttpResponse> commit_object(const Call& call, Attributes attributes, TakenBody body) {
+  HF_TRY(const Bucket bucket, call.buckets().bucket(call.bucket()));
+  PutRequest request;
+  request.bucket = call.bucket();
+  request.key = call.key();
+  request.attributes = std::move(attributes);
+  request.etag = body.etag;
+  request.checksum = body.checksum;
+  HF_TRY(request.conditions, write_conditions(call));
+  HF_TRY(const ObjectInfo made, call.objects().put(std::move(request), std::move(body.sink)));
+  HttpResponse response;
+  response.headers.add("ETag", quoted(made.etag));
+  add_checksum_headers(made.checksum, response.headers);
+  add_encryption_header(call, response.headers);
+  add_version_header(made, bucket, response.headers);
+  return response;
+}
+
+S3Result<HttpResponse> commit_part(const Call& call, uint32_t number, const std::string& upload_id, TakenBody body) {
+  PartInfo info;
+  info.number = number;
+  info.etag = body.etag;
+  info.checksum = body.checksum.value;
+  HF_TRY(const PartInfo made, call.objects().put_part(call.bucket(), call.key(), upload_id, info, std::move(body.sink)));
+  HttpResponse response;
+  response.headers.add("ETag", quoted(made.etag));
+  if (!body.checksum.value.empty()) response.headers.add(checksum_header(body.checksum.algorithm), body.checksum.value);
+  add_encryption_header(call, response.headers);
+  return response;
+}
+
+// Everything that can be said before the body is read.
+S3Result<std::pair<Attributes, std::shared_ptr<BodyIntake>>> prepare_object(std::shared_ptr<const Call> call) {
+  HF_TRY(const Bucket bucket, call->buckets().bucket(call->bucket()));
+  HF_CHECK(check_encryption_headers(*call));
+  HF_TRY(Attributes attributes, attributes_from_headers(*call, bucket));
+  HF_TRY(auto intake, BodyIntake::begin(call, ChecksumAlgorithm::kNone));
+  return std::pair(std::move(attributes), std::shared_ptr<BodyIntake>(std::move(intake)));
+}
+
+S3Result<std::pair<Upload, std::shared_ptr<BodyIntake>>> prepare_part(std::shared_ptr<const Call> call) {
+  HF_CHECK(check_encryption_headers(*call));
+  HF_TRY(const PartsPage page,
+         call->objects().list_parts(call->bucket(), call->key(), call->query.get("uploadId"), UINT32_MAX - 1, 0));
+  HF_TRY(const Checksum announced, announced_checksum(*call));
+  const ChecksumAlgorithm wanted = page.upload.checksum.algorithm;
+  if (wanted != ChecksumAlgorithm::kNone && announced.algorithm != ChecksumAlgorithm::kNone && announced.algorithm != wanted) {
+    return s3_fail("InvalidRequest", "Checksum Type mismatch occurred, expected checksum Type: " +
+                                         std::string(checksum_name(wanted)) + ", actual checksum Type: " +
+                                         std::string(checksum_name(announced.algorithm)));
+  }
+  HF_TRY(auto intake, BodyIntake::begin(call, wanted));
+  return std::pair(page.upload, std::shared_ptr<BodyIntake>(std::move(intake)));
+}
+
+}  // namespace
+
+boost::asio::awaitable<S3Result<void>> put_object(std::shared_ptr<Call> call, HttpExchange& exchange) {
+  boost::asio::thread_pool& workers = *call->services->workers;
+  auto prepare = [call] { return prepare_object(call); };
+  auto prepared = co_await offload(workers, std::move(prepare));
+  S3Result<void> result;
+  if (!prepared) {
+    result = std::unexpected(prepared.error());
+    co_return result;
+  }
+  S3Result<TakenBody> body = co_await receive_body(prepared->second, call, exchange);
+  if (!body) {
+    result = std::unexpected(body.error());
+    co_return result;
+  }
+  auto taken = std::make_shared<TakenBody>(std::move(*body));
+  auto attributes = std::make_shared<Attributes>(std::move(prepared->first));
+  auto commit = [call, taken, attributes] { return commit_object(*call, std::move(*attributes), std::move(*taken)); };
+  S3Result<HttpResponse> response = co_await offload(workers, std::move(commit));
+  if (!response) {
+    result = std::unexpected(response.error());
+    co_return result;
+  }
+  response->headers.add("x-amz-request-id", call->request_id);
+  (void)co_await exchange.respond(std::move(*response));
+  co_return result;
+}
+
+boost::asio::awaitable<S3Result<void>> upload_part(std::shared_ptr<Call> call, HttpExchange& exchange) {
+  boost::asio::thread_pool& workers = *call->services->workers;
+  S3Result<void> result;
+  auto number = parse_number(call->query.get("partNumber"), "partNumber", 1, 10'000);
+  if (!number) {
+    result = std::unexpected(number.error());
+    co_return result;
+  }
+  auto prepare = [call] { return prepare_part(call); };
+  auto prepared = co_await offload(workers, std::move(prepare));
+  if (!prepared) {
+    result = std::unexpected(prepared.error());
+    co_return result;
+  }
+  S3Result<TakenBody> body = co_await receive_body(prepared->second, call, exchange);
+  if (!body) {
+    result = std::unexpected(body.error());
+    co_return result;
+  }
+  auto taken = std::make_shared<TakenBody>(std::move(*body));
+  const auto part = static_cast<uint32_t>(*number);
+  const std::string upload_id = call->query.get("uploadId");
+  auto commit = [call, taken, part, upload_id] { return commit_part(*call, part, upload_id, std::move(*taken)); };
+  S3Result<HttpResponse> response = co_await offload(workers, std::move(commit));
+  if (!response) {
+    result = std::unexpected(response.error());
+    co_return result;
+  }
+  response->headers.add("x-amz-request-id", call->request_id);
+  (void)co_await exchange.respond(std::move(*response));
+  co_return result;
+}
+
+}  // namespace holdfast::s3

@@ -1,0 +1,22 @@
+// The date formats of HTTP and S3.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace holdfast::s3 {
+
+std::string iso8601(int64_t unix_ms);      // 2026-01-02T03:04:05.678Z
+std::string http_date(int64_t unix_ms);    // Fri, 02 Jan 2026 03:04:05 GMT
+std::string compact_date(int64_t unix_ms); // 20260102T030405Z
+
+// RFC 1123, RFC 850 and asctime.
+std::optional<int64_t> parse_http_date(std::string_view text);
+// With or without fractions, "Z" or an offset.
+std::optional<int64_t> parse_iso8601(std::string_view text);
+// 20260102T030405Z
+std::optional<int64_t> parse_compact_date(std::string_view text);
+
+}  // namespace holdfast::s3

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Installs what the named steps need: build, test. Does nothing, quickly, when all of it is there.
+set -euo pipefail
+
+build=(g++ cmake ninja-build ccache pkg-config libboost1.81-dev libboost-json1.81-dev libssl-dev libsqlite3-dev
+       libspdlog-dev libfmt-dev libyaml-cpp-dev libcli11-dev libpugixml-dev libisal-dev libiscsi-dev libzstd-dev
+       libsystemd-dev)
+test=(libgtest-dev python3 python3-venv clang-16 libclang-rt-16-dev tgt rclone restic s3cmd curl openssl)
+
+wanted=()
+for step in "$@"; do
+  case $step in
+    build) wanted+=("${build[@]}") ;;
+    test) wanted+=("${test[@]}") ;;
+    *) echo "setup.sh: unknown step $step" >&2; exit 2 ;;
+  esac
+done
+
+missing=()
+for package in "${wanted[@]}"; do
+  dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi; }
+echo "installing: ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+as_root apt-get update -qq
+as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
