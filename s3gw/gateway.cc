@@ -87,9 +87,7 @@ class Gateway : public std::enable_shared_from_this<Gateway> {
     S3Result<void> result = identify(*call);
     if (result) result = co_await dispatch(call, exchange);
     AccessRecord record;
-    record.status = 200;
     if (!result) {
-      record.status = result.error().status;
       record.error_code = result.error().code;
       record.detail = result.error().message;
       if (!exchange.answered()) {
@@ -97,6 +95,8 @@ class Gateway : public std::enable_shared_from_this<Gateway> {
         (void)co_await exchange.respond(std::move(response));
       }
     }
+    record.status = result || exchange.answered() ? exchange.status() : result.error().status;
+    record.sent_bytes = exchange.sent_bytes();
     report(*call, std::move(record), began);
   }
 

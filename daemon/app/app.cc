@@ -44,9 +44,9 @@ std::string log_safe(const std::string& text) {
 }
 
 void log_access(const s3::AccessRecord& r) {
-  spdlog::info("access id={} peer={} user={} op={} bucket=\"{}\" key=\"{}\" status={} error={} in={} ms={:.2f}", r.request_id,
+  spdlog::info("access id={} peer={} user={} op={} bucket=\"{}\" key=\"{}\" status={} error={} in={} out={} ms={:.2f}", r.request_id,
                r.peer, log_safe(r.user), r.operation, log_safe(r.bucket), log_safe(r.key), r.status,
-               r.error_code.empty() ? "-" : r.error_code, r.received_bytes, r.duration_ms);
+               r.error_code.empty() ? "-" : r.error_code, r.received_bytes, r.sent_bytes, r.duration_ms);
 }
 
 class Daemon {

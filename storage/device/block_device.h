@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "storage/base/bytes.h"
@@ -39,6 +40,12 @@ class BlockDevice {
   // True while this host may serve what it holds. False once the proof that no other host took the device over
   // is stale: then nothing is served, reads included.
   virtual bool held() const { return true; }
+
+  // Called at every later login, before anything is written, with a way to read: an error other than kUnavailable
+  // gives the device up. For devices that have no logins it is never called.
+  using LoginRead = std::function<Result<void>(uint64_t offset_bytes, MutableByteSpan out)>;
+  using LoginCheck = std::function<Result<void>(const LoginRead& read)>;
+  virtual void set_login_check(LoginCheck) {}
 
   // Who holds the device, as far as it tells; for people. Empty: nobody, or it cannot tell.
   virtual std::string holder() const { return {}; }

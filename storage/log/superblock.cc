@@ -106,18 +106,23 @@ Result<Superblock> read_superblock(BlockDevice& device) {
   if (device.info().size_bytes < kHeaderAreaBytes) {
     return error(Code::kNotFound, Subject::kPool, device.info().name + " is too small to hold a pool");
   }
-  Result<Superblock> best = error(Code::kNotFound, Subject::kPool, "no Holdfast pool on " + device.info().name);
+  return read_superblock([&device](uint64_t offset, MutableByteSpan out) { return device.read(offset, out); },
+                         device.info().name);
+}
+
+Result<Superblock> read_superblock(const BlockDevice::LoginRead& read, const std::string& name) {
+  Result<Superblock> best = error(Code::kNotFound, Subject::kPool, "no Holdfast pool on " + name);
   bool damaged = false;
   for (uint64_t offset : kSuperblockOffsets) {
     AlignedBuffer block(kSuperblockBytes);
-    HF_CHECK(device.read(offset, block.span()));
+    HF_CHECK(read(offset, block.span()));
     auto copy = decode_superblock(block.span(), offset);
     if (!copy && copy.error().code() == Code::kUnimplemented) return copy;
     damaged = damaged || (!copy && copy.error().code() == Code::kCorrupt);
     if (copy && (!best || best->sequence < copy->sequence)) best = std::move(copy);
   }
   if (!best && damaged) {
-    return error(Code::kCorrupt, Subject::kPool, "both superblock copies on " + device.info().name + " are damaged");
+    return error(Code::kCorrupt, Subject::kPool, "both superblock copies on " + name + " are damaged");
   }
   return best;
 }

@@ -45,6 +45,9 @@ Result<Superblock> decode_superblock(ByteSpan bytes, uint64_t offset_bytes);
 // and damaged. A read error is returned as it is: a device that does not answer proves nothing.
 Result<Superblock> read_superblock(BlockDevice& device);
 
+// The same through any way to read.
+Result<Superblock> read_superblock(const BlockDevice::LoginRead& read, const std::string& name);
+
 // Raises the sequence and writes both copies, each followed by a flush, so that one is whole at any moment.
 Result<void> write_superblock(BlockDevice& device, Superblock& superblock);
 

@@ -175,6 +175,8 @@ void HttpConnection::take_head(const http::request_parser<http::empty_body>& par
   body_left_ = request_.content_length.value_or(0);
   continue_sent_ = false;
   answered_ = false;
+  status_ = 0;
+  sent_bytes_ = 0;
   response_left_ = 0;
 }
 
@@ -252,6 +254,7 @@ std::string HttpConnection::render_head(const HttpResponse& response, uint64_t c
 
 asio::awaitable<Result<void>> HttpConnection::respond(HttpResponse response) {
   answered_ = true;
+  status_ = response.status;
   if (request_.expects_continue && !continue_sent_ && body_left_ > 0) request_.keep_alive = false;
   const bool no_body = request_.method == "HEAD" || response.status == 204 || response.status == 304;
   const std::string head = render_head(response, response.body.size());
@@ -259,12 +262,15 @@ asio::awaitable<Result<void>> HttpConnection::respond(HttpResponse response) {
   ByteSpan body_bytes = no_body ? ByteSpan() : as_bytes(response.body);
   Result<void> result = co_await write_all(head_bytes, body_bytes);
   if (!result) request_.keep_alive = false;
+  sent_bytes_ = body_bytes.size();
   co_return result;
 }
 
 asio::awaitable<Result<void>> HttpConnection::start_response(HttpResponse head, uint64_t content_length,
                                                              ByteSpan first) {
   answered_ = true;
+  status_ = head.status;
+  sent_bytes_ = first.size();
   response_left_ = request_.method == "HEAD" ? 0 : content_length - first.size();
   const std::string text = render_head(head, content_length);
   ByteSpan bytes = as_bytes(text);
@@ -274,6 +280,7 @@ asio::awaitable<Result<void>> HttpConnection::start_response(HttpResponse head, 
 
 asio::awaitable<Result<void>> HttpConnection::write_body(ByteSpan bytes) {
   Result<void> result = co_await write_all(bytes, ByteSpan());
+  if (result) sent_bytes_ += bytes.size();
   if (result) response_left_ -= std::min<uint64_t>(response_left_, bytes.size());
   co_return result;
 }

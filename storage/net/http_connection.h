@@ -34,6 +34,8 @@ class HttpConnection final : public HttpExchange, public std::enable_shared_from
   asio::awaitable<Result<void>> write_body(ByteSpan bytes) override;
   void abandon() override { request_.keep_alive = false; }
   bool answered() const override { return answered_; }
+  unsigned status() const override { return status_; }
+  uint64_t sent_bytes() const override { return sent_bytes_; }
 
  private:
   asio::awaitable<Result<size_t>> read_some(MutableByteSpan out);
@@ -60,6 +62,8 @@ class HttpConnection final : public HttpExchange, public std::enable_shared_from
   uint64_t body_left_ = 0;
   bool continue_sent_ = false;
   bool answered_ = false;
+  unsigned status_ = 0;
+  uint64_t sent_bytes_ = 0;
   uint64_t response_left_ = 0;
 };
 

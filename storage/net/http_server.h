@@ -33,6 +33,8 @@ class HttpExchange {
   // Closes the connection after this exchange; at once when the answer has begun and is not complete.
   virtual void abandon() = 0;
   virtual bool answered() const = 0;
+  virtual unsigned status() const = 0;       // of the answer
+  virtual uint64_t sent_bytes() const = 0;   // of its body
 };
 
 // Called once a request. A handler that returns without an answer gives the client a 500.

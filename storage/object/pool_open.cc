@@ -100,7 +100,13 @@ Result<void> Pool::take_epoch(const PoolOpenOptions& options) {
   std::byte opening[8];
   random_.fill(opening);
   superblock_.holder = options.holder + " " + hex(opening);
-  return write_superblock(*device_, superblock_);
+  HF_CHECK(write_superblock(*device_, superblock_));
+  device_->set_login_check([holder = superblock_.holder](const BlockDevice::LoginRead& read) -> Result<void> {
+    HF_TRY(const Superblock now, read_superblock(read, "the LUN"));
+    if (now.holder == holder) return {};
+    return error(Code::kPermissionDenied, Subject::kDevice, "\"" + now.holder + "\" has opened the pool since");
+  });
+  return {};
 }
 
 // Does the index hold the same record at its position as the log?

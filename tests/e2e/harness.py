@@ -1,0 +1,177 @@
+"""Starts real parts for the end-to-end tests: a tgt iSCSI target on loopback, and holdfastd on a pool."""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+BUILD = pathlib.Path(os.environ.get("HOLDFAST_BUILD", "build/release")).resolve()
+HOLDFAST = BUILD / "daemon" / "holdfast"
+HOLDFASTD = BUILD / "daemon" / "holdfastd"
+REGION = "us-east-1"
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_until(what, condition, seconds=30):
+    """Polls until the condition holds; the deadline is generous, since only its absence is a failure."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"waited {seconds} s for {what}")
+
+
+def connects(port):
+    with socket.socket() as s:
+        s.settimeout(1)
+        return s.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Target:
+    """tgtd with one LUN in a sparse file, CHAP on. It can be killed and started again on the same file."""
+
+    name = "iqn.2026-01.io.holdfast.test:pool"
+    user = "tester"
+    secret = "a-chap-secret-1"
+
+    def __init__(self, directory, size_bytes=6 << 30):
+        self.directory = pathlib.Path(directory)
+        self.port = free_port()
+        self.control = 100 + self.port % 30000
+        self.image = self.directory / "lun.img"
+        self.secret_file = self.directory / "chap-secret"
+        self.secret_file.write_text(self.secret + "\n")
+        self.secret_file.chmod(0o600)
+        with open(self.image, "wb") as f:
+            f.truncate(size_bytes)
+        self.process = None
+        self.start()
+
+    @property
+    def url(self):
+        return f"iscsi://127.0.0.1:{self.port}/{self.name}/1"
+
+    def _admin(self, *arguments):
+        command = ["tgtadm", "-C", str(self.control), "--lld", "iscsi", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, env=self.environment)
+
+    def start(self):
+        self.environment = dict(os.environ, TGT_IPC_SOCKET=str(self.directory / "tgt-ipc"))
+        log = open(self.directory / "tgtd.log", "ab")
+        self.process = subprocess.Popen(
+            ["tgtd", "-f", "-C", str(self.control), "--iscsi", f"portal=127.0.0.1:{self.port}"],
+            stdout=log, stderr=log, env=self.environment)
+        wait_until("tgtd's control socket", lambda: self._admin("--op", "show", "--mode", "sys").returncode == 0)
+        for arguments in (
+            ("--op", "new", "--mode", "target", "--tid", "1", "-T", self.name),
+            ("--op", "new", "--mode", "logicalunit", "--tid", "1", "--lun", "1", "-b", str(self.image)),
+            ("--op", "update", "--mode", "logicalunit", "--tid", "1", "--lun", "1", "--params", "thin_provisioning=1"),
+            ("--op", "new", "--mode", "account", "--user", self.user, "--password", self.secret),
+            ("--op", "bind", "--mode", "account", "--tid", "1", "--user", self.user),
+            ("--op", "bind", "--mode", "target", "--tid", "1", "-I", "ALL"),
+        ):
+            done = self._admin(*arguments)
+            assert done.returncode == 0, f"tgtadm {arguments}: {done.stdout}{done.stderr}"
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def device_arguments(self):
+        return ["--chap-user", self.user, "--chap-secret-file", str(self.secret_file), "--header-digest"]
+
+
+class Daemon:
+    """holdfastd on a file pool, or on a Target's LUN."""
+
+    def __init__(self, directory, target=None, size="6G", arguments=()):
+        self.directory = pathlib.Path(directory)
+        self.run = self.directory / "run"
+        self.port = free_port()
+        self.target = target
+        self.process = None
+        command = [HOLDFAST, "--output", "json", "init", "--dir", self.run, "--size", size, "--plain-http",
+                   "--listen", f"127.0.0.1:{self.port}", *arguments]
+        if target is not None:
+            command += ["--device", target.url, *target.device_arguments()]
+        done = subprocess.run([str(c) for c in command], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+        made = json.loads(done.stdout)
+        self.access_key, self.secret_key = made["access_key"], made["secret_key"]
+        self.recovery_key = made["recovery_key"]
+        self.log_path = self.directory / "holdfastd.log"
+        self.start()
+
+    @property
+    def endpoint(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self, *arguments, wait=True):
+        log = open(self.log_path, "ab")
+        self.process = subprocess.Popen([str(HOLDFASTD), "--config", str(self.run / "holdfastd.yaml"), *arguments],
+                                        stdout=log, stderr=log)
+        if wait:
+            wait_until("holdfastd to serve", lambda: self.alive() and connects(self.port), 60)
+
+    def alive(self):
+        assert self.process.poll() is None, "holdfastd ended:\n" + self.log()[-3000:]
+        return True
+
+    def log(self):
+        return self.log_path.read_text(errors="replace")
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(60) == 0, "holdfastd did not end cleanly:\n" + self.log()[-3000:]
+
+    def drop_index(self):
+        shutil.rmtree(self.run / "state" / "index")
+
+    def cli(self, *arguments, check=True):
+        done = subprocess.run([str(HOLDFAST), "--admin", str(self.run / "admin.sock"), *arguments],
+                              capture_output=True, text=True)
+        if check:
+            assert done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def client_environment(self):
+        return dict(os.environ, AWS_ACCESS_KEY_ID=self.access_key, AWS_SECRET_ACCESS_KEY=self.secret_key,
+                    AWS_DEFAULT_REGION=REGION, AWS_EC2_METADATA_DISABLED="true",
+                    AWS_SHARED_CREDENTIALS_FILE="/dev/null", AWS_CONFIG_FILE="/dev/null")
+
+
+class Stage:
+    """A directory with what a test class started in it; everything ends with it."""
+
+    def __init__(self, iscsi, **options):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="holdfast-e2e-"))
+        self.target = Target(self.directory) if iscsi else None
+        self.daemon = Daemon(self.directory, self.target, **options)
+
+    def close(self):
+        for part in (self.daemon, self.target):
+            if part is not None and part.process.poll() is None:
+                part.kill()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def run(command, environment=None, **options):
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, env=environment, **options)
+    assert done.returncode == 0, f"{' '.join(str(c) for c in command)}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
