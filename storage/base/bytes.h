@@ -80,6 +80,8 @@ class ByteReader {
   ByteSpan raw(size_t n);
   // A count of elements that each take at least `min_bytes`: refuses counts that cannot fit what is left.
   uint32_t count(size_t min_bytes);
+  // What was read makes no sense to the caller.
+  void fail() { ok_ = false; }
   size_t left() const { return in_.size() - at_; }
   size_t position() const { return at_; }
   bool ok() const { return ok_; }

@@ -142,7 +142,8 @@ void encode(ByteWriter& w, const PartPut& f) {
 void decode(ByteReader& r, PartPut& f) {
   f.upload_id = r.text();
   auto parts = decode_parts(r);
-  if (parts.size() == 1) f.part = std::move(parts[0]);
+  if (parts.size() != 1) return r.fail();
+  f.part = std::move(parts[0]);
 }
 
 void encode(ByteWriter& w, const UserPut& f) {

@@ -167,6 +167,9 @@ void Committer::commit_loop() {
 
 void Committer::commit_batch(std::deque<Waiter*> batch) {
   Result<void> usable;
+  // The mark is not flushed by itself: lost with a session, it would leave a gap before the next group.
+  const bool mark_pending = last_lsn_ != flushed_lsn_;
+  broken_ = broken_ || (mark_pending && mark_incarnation_ != p_.volume->device->incarnation());
   if (broken_) {
     usable = restart_epoch();
     std::lock_guard lock(mutex_);
@@ -254,7 +257,8 @@ void Committer::decide(Waiter& waiter, Group& group) {
 
 Result<void> Committer::make_durable(Group& group) {
   BlockDevice& device = *p_.volume->device;
-  uint64_t incarnation = device.incarnation();
+  const bool mark_pending = group.entries.front().lsn != flushed_lsn_ + 1;
+  const uint64_t incarnation = mark_pending ? mark_incarnation_ : device.incarnation();
   HF_CHECK(p_.journal->append(group.entries, flushed_lsn_, group.purpose));
   auto flushed = device.flush();
   bool lost = !flushed || device.incarnation() != incarnation;
@@ -263,6 +267,7 @@ Result<void> Committer::make_durable(Group& group) {
   }
   if (lost) {
     if (!flushed && !flushed.error().retryable()) return flushed;
+    if (mark_pending) return error(lost_session());
     HF_CHECK(write_again(group));
   }
   if (!device.held()) return error(Code::kUnavailable, Subject::kDevice, "this host may no longer hold the device");
@@ -277,6 +282,7 @@ Result<void> Committer::write_again(Group& group) {
   BlockDevice& device = *p_.volume->device;
   for (int attempt = 0; attempt < 3; ++attempt) {
     const uint64_t incarnation = device.incarnation();
+    HF_CHECK(check_still_ours());
     if (auto written = p_.journal->rewrite_last_group(); !written) {
       if (!written.error().retryable()) return written;
       continue;
@@ -356,6 +362,7 @@ void Committer::write_flushed_mark() {
   mark[0].lsn = last_lsn_ + 1;
   mark[0].payload = encode_fact(Nothing{});
   marked_ = true;
+  mark_incarnation_ = p_.volume->device->incarnation();
   if (p_.journal->append(mark, flushed_lsn_, Purpose::kDelete)) {
     ++last_lsn_;
   } else {
@@ -363,14 +370,18 @@ void Committer::write_flushed_mark() {
   }
 }
 
+// After a broken session: has another host opened the pool meanwhile?
+Result<void> Committer::check_still_ours() {
+  HF_TRY(const Superblock current, read_superblock(*p_.volume->device));
+  if (current.holder == p_.superblock->holder && current.layout.pool_id == p_.superblock->layout.pool_id) return {};
+  return error(Code::kPermissionDenied, Subject::kDevice, "another host has opened the pool; this one has stopped");
+}
+
 // Voids what the failed group may have left: a new epoch begins behind the last acknowledged record.
 Result<void> Committer::restart_epoch() {
   BlockDevice& device = *p_.volume->device;
   p_.journal->abandon_segment();
-  HF_TRY(const Superblock current, read_superblock(device));
-  if (current.holder != p_.superblock->holder || current.layout.pool_id != p_.superblock->layout.pool_id) {
-    return error(Code::kPermissionDenied, Subject::kDevice, "another host has opened the pool; this one has stopped");
-  }
+  HF_CHECK(check_still_ours());
   ++p_.superblock->epoch;
   HF_CHECK(write_superblock(device, *p_.superblock));
   p_.volume->allocator->set_epoch(p_.superblock->epoch);

@@ -81,6 +81,7 @@ class Committer {
   void publish(Group& group);
   void write_flushed_mark();
   Result<void> restart_epoch();
+  Result<void> check_still_ours();
   Result<void> wait_applied(Lsn lsn);
 
   Parts p_;
@@ -103,6 +104,7 @@ class Committer {
   Lsn visible_lsn_;           // newest fact handed to the applier
   Lsn applied_lsn_;
   bool marked_ = false;       // a record that carries flushed_lsn_ has been written
+  uint64_t mark_incarnation_ = 0;  // of the device when it was; in another it may be lost
   Statistics statistics_;
   std::thread committer_, applier_;
 };

@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <iostream>
+#include <thread>
 
 #include "tests/support/store_fixture.h"
 
@@ -164,6 +165,34 @@ TEST(Crash, WhatAReaderSawIsStillThere) {
     if (size == body.size()) {
       EXPECT_EQ(*found == body, true) << seed;
     }
+  }
+}
+
+// The empty record that carries the flushed LSN forward is not flushed itself: lost with a session, it must not
+// tear a hole into the log.
+TEST(Crash, ALostFlushedMarkLeavesNoHole) {
+  for (uint64_t seed = 1; seed <= rounds(5); ++seed) {
+    std::mt19937_64 random(seed);
+    StoreFixture f(options_of(seed));
+    ASSERT_TRUE(f.open());
+    f.make_bucket("b");
+    Ledger ledger;
+    for (int i = 0; i < 4; ++i) {
+      run_workload(f, ledger, random, 1);
+      // The mark is written by itself, soon after the writers pause.
+      const int64_t before = f.device().operations();
+      for (int n = 0; n < 200 && f.device().operations() == before; ++n) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      }
+      ASSERT_FALSE(f.device().cut_state().unflushed.empty());
+      f.device().lose_session(random);
+    }
+    run_workload(f, ledger, random, 3);
+    f.close();
+    f.drop_index();
+    ASSERT_TRUE(f.open()) << seed;
+    ASSERT_EQ(f.pool().read_only_reason(), "") << seed;
+    ledger.check(f, "seed " + std::to_string(seed));
   }
 }
 

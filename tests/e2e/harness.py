@@ -68,10 +68,10 @@ class Target:
 
     def start(self):
         self.environment = dict(os.environ, TGT_IPC_SOCKET=str(self.directory / "tgt-ipc"))
-        log = open(self.directory / "tgtd.log", "ab")
-        self.process = subprocess.Popen(
-            ["tgtd", "-f", "-C", str(self.control), "--iscsi", f"portal=127.0.0.1:{self.port}"],
-            stdout=log, stderr=log, env=self.environment)
+        with open(self.directory / "tgtd.log", "ab") as log:
+            self.process = subprocess.Popen(
+                ["tgtd", "-f", "-C", str(self.control), "--iscsi", f"portal=127.0.0.1:{self.port}"],
+                stdout=log, stderr=log, env=self.environment)
         wait_until("tgtd's control socket", lambda: self._admin("--op", "show", "--mode", "sys").returncode == 0)
         for arguments in (
             ("--op", "new", "--mode", "target", "--tid", "1", "-T", self.name),
@@ -119,9 +119,9 @@ class Daemon:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self, *arguments, wait=True):
-        log = open(self.log_path, "ab")
-        self.process = subprocess.Popen([str(HOLDFASTD), "--config", str(self.run / "holdfastd.yaml"), *arguments],
-                                        stdout=log, stderr=log)
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen([str(HOLDFASTD), "--config", str(self.run / "holdfastd.yaml"), *arguments],
+                                            stdout=log, stderr=log)
         if wait:
             wait_until("holdfastd to serve", lambda: self.alive() and connects(self.port), 60)
 
@@ -151,7 +151,8 @@ class Daemon:
         return done
 
     def client_environment(self):
-        return dict(os.environ, AWS_ACCESS_KEY_ID=self.access_key, AWS_SECRET_ACCESS_KEY=self.secret_key,
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
+        return dict(inherited, AWS_ACCESS_KEY_ID=self.access_key, AWS_SECRET_ACCESS_KEY=self.secret_key,
                     AWS_DEFAULT_REGION=REGION, AWS_EC2_METADATA_DISABLED="true",
                     AWS_SHARED_CREDENTIALS_FILE="/dev/null", AWS_CONFIG_FILE="/dev/null")
 

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Every test: release build with real clients, ASan and UBSan, TSan for the concurrent parts, fuzz targets.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+jobs=$(nproc)
+
+python=/usr/bin/python3
+if [ ! -x build/venv/bin/aws ]; then
+  rm -rf build/venv
+  "$python" -m venv build/venv
+  build/venv/bin/pip install --quiet --disable-pip-version-check -r tests/e2e/requirements.txt
+fi
+
+echo "== release"
+cmake --preset release >/dev/null
+cmake --build --preset release -j "$jobs" -- --quiet
+ctest --test-dir build/release --output-on-failure -j "$jobs" -LE e2e
+ctest --test-dir build/release --output-on-failure -L e2e
+
+echo "== address and undefined behaviour sanitizers"
+cmake --preset asan >/dev/null
+cmake --build --preset asan -j "$jobs" --target sanitized_tests holdfastd holdfast -- --quiet
+ctest --test-dir build/asan --output-on-failure -L sanitize
+HOLDFAST_BUILD=build/asan HOLDFAST_KILL_ROUNDS=2 HOLDFAST_TARGET_ROUNDS=1 build/venv/bin/python tests/e2e/kill_test.py
+
+echo "== thread sanitizer"
+cmake --preset tsan >/dev/null
+cmake --build --preset tsan -j "$jobs" --target concurrent_tests -- --quiet
+ctest --test-dir build/tsan --output-on-failure -L concurrent
+
+echo "== fuzz targets"
+tests/fuzz/run.sh "${HOLDFAST_FUZZ_SECONDS:-60}"
+
+# The summary that is read by programs comes last.
+ctest --test-dir build/release -LE e2e -L tidy

@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# run.sh SECONDS: builds the fuzz targets with libFuzzer and runs each for that long.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+seconds=$1
+out=build/fuzz
+mkdir -p "$out/corpus"
+
+# libstdc++ offers std::expected to compilers with C++20's last concepts paper; clang 16 has what it needs of it.
+flags=(-std=c++2b -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -D__cpp_concepts=202002L
+       -Wno-macro-redefined -I. -include ostream)
+libraries=(-lisal -lcrypto -lpugixml)
+base=(storage/base/status.cc storage/base/bytes.cc storage/base/body_ref.cc storage/base/checksum.cc storage/base/digest.cc
+      storage/base/random.cc)
+protocol=(s3gw/protocol/s3_error.cc s3gw/protocol/xml.cc s3gw/protocol/times.cc s3gw/protocol/operation.cc
+          storage/net/http_types.cc storage/net/sigv4.cc)
+auth=(s3gw/auth/sigv4_check.cc s3gw/auth/chunked_body.cc)
+log=(storage/log/record.cc storage/log/segment_header.cc storage/log/superblock.cc storage/crypto/aead.cc storage/index/facts.cc)
+
+build() { # NAME SOURCES...
+  local name=$1
+  shift
+  local newest
+  newest=$(ls -t "$@" "tests/fuzz/$name.cc" tests/fuzz/run.sh | head -1)
+  [ -x "$out/$name" ] && [ "$out/$name" -nt "$newest" ] && return
+  clang++-16 "${flags[@]}" "tests/fuzz/$name.cc" "$@" -o "$out/$name" "${libraries[@]}"
+}
+
+build records_fuzz "${base[@]}" "${log[@]}"
+build sigv4_fuzz "${base[@]}" "${protocol[@]}" "${auth[@]}"
+build chunked_fuzz "${base[@]}" "${protocol[@]}" "${auth[@]}"
+build xml_fuzz "${base[@]}" "${protocol[@]}"
+build http_fuzz "${base[@]}" "${protocol[@]}"
+
+failed=0
+for target in records_fuzz sigv4_fuzz chunked_fuzz xml_fuzz http_fuzz; do
+  mkdir -p "$out/corpus/$target"
+  seeds=()
+  [ -d "tests/fuzz/seeds/$target" ] && seeds=("tests/fuzz/seeds/$target")
+  dictionary=()
+  [ -f "tests/fuzz/$target.dict" ] && dictionary=(-dict="tests/fuzz/$target.dict")
+  if "$out/$target" -max_total_time="$seconds" -max_len=70000 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 "${dictionary[@]}" \
+      -artifact_prefix="$out/$target-" "$out/corpus/$target" "${seeds[@]}" >"$out/$target.log" 2>&1; then
+    echo "$target: $(grep -o 'number_of_executed_units: [0-9]*' "$out/$target.log"), no finding"
+  else
+    echo "$target: FOUND"; tail -40 "$out/$target.log"; failed=1
+  fi
+done
+exit $failed

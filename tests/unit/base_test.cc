@@ -1,0 +1,110 @@
+// Encodings, digests and checksums against known answers.
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "storage/base/bytes.h"
+#include "storage/base/checksum.h"
+#include "storage/base/crc_combine.h"
+#include "storage/base/digest.h"
+#include "storage/crypto/aead.h"
+#include "storage/crypto/key_file.h"
+#include "tests/support/store_fixture.h"
+
+namespace holdfast::test {
+namespace {
+
+TEST(Checksum, KnownAnswers) {
+  const ByteSpan check = as_bytes("123456789");  // the catalogue's check string
+  EXPECT_EQ(crc32(check), 0xcbf43926u);
+  EXPECT_EQ(crc32c(check), 0xe3069283u);
+  EXPECT_EQ(crc64nvme(check), 0xae8b14860a799888u);
+}
+
+TEST(Checksum, ChainsAndCombines) {
+  std::mt19937_64 random(1);
+  for (int i = 0; i < 100; ++i) {
+    const std::string a = random_text(random(), random() % 5000), b = random_text(random(), random() % 5000);
+    const std::string ab = a + b;
+    EXPECT_EQ(crc32c(as_bytes(b), crc32c(as_bytes(a))), crc32c(as_bytes(ab)));
+    EXPECT_EQ(crc64nvme(as_bytes(b), crc64nvme(as_bytes(a))), crc64nvme(as_bytes(ab)));
+    EXPECT_EQ(combine_crc(CrcKind::kCrc32, crc32(as_bytes(a)), crc32(as_bytes(b)), b.size()), crc32(as_bytes(ab)));
+    EXPECT_EQ(combine_crc(CrcKind::kCrc32c, crc32c(as_bytes(a)), crc32c(as_bytes(b)), b.size()), crc32c(as_bytes(ab)));
+    EXPECT_EQ(combine_crc(CrcKind::kCrc64Nvme, crc64nvme(as_bytes(a)), crc64nvme(as_bytes(b)), b.size()), crc64nvme(as_bytes(ab)));
+  }
+}
+
+TEST(Digest, KnownAnswers) {
+  EXPECT_EQ(hex(as_bytes(Digest::of(DigestKind::kMd5, as_bytes("abc")))), "900150983cd24fb0d6963f7d28e17f72");
+  EXPECT_EQ(sha256_hex(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  EXPECT_EQ(hex(as_bytes(hmac_sha256("key", "The quick brown fox jumps over the lazy dog"))),
+            "f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8");
+}
+
+TEST(Encoding, HexAndBase64AreStrict) {
+  EXPECT_EQ(hex(*from_hex("00ffA5")), "00ffa5");
+  EXPECT_FALSE(from_hex("abc"));
+  EXPECT_FALSE(from_hex("zz"));
+  EXPECT_EQ(as_text(*from_base64("aGVsbG8=")), "hello");
+  for (const char* bad : {"aGVsbG8", "aGVsbG8!", "a=Vs", "====", "aGVs bG8"}) EXPECT_FALSE(from_base64(bad)) << bad;
+  EXPECT_EQ(base64(as_bytes("")), "");
+}
+
+TEST(ByteReader, RefusesCountsThatCannotFit) {
+  ByteWriter w;
+  w.u32(0xffffffff);
+  ByteReader r(w.bytes());
+  EXPECT_EQ(r.count(1), 0u);
+  EXPECT_FALSE(r.ok());
+}
+
+// Test case 16 of the GCM specification (McGrew, Viega).
+TEST(Aead, KnownAnswer) {
+  const auto key = *SecretKey::from_bytes(*from_hex("feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308"));
+  const Bytes plain = *from_hex(
+      "d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a721c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657ba637b39");
+  Nonce nonce;
+  const Bytes iv = *from_hex("cafebabefacedbaddecaf888");
+  std::copy(iv.begin(), iv.end(), nonce.begin());
+  const Bytes aad = *from_hex("feedfacedeadbeeffeedfacedeadbeefabaddad2");
+  Bytes cipher(plain.size());
+  std::array<std::byte, kTagBytes> tag;
+  aead_seal(key, nonce, aad, plain, cipher, tag);
+  EXPECT_EQ(hex(tag), "76fc6ece0f4e1768cddf8853bb2d551b");
+  Bytes back(plain.size());
+  ASSERT_TRUE(aead_open(key, nonce, aad, cipher, tag, back));
+  EXPECT_EQ(back, plain);
+  cipher[3] ^= std::byte{1};
+  EXPECT_FALSE(aead_open(key, nonce, aad, cipher, tag, back));
+}
+
+TEST(RecoveryKey, RoundTripsAndFindsTypos) {
+  SeededRandom random(5);
+  for (int i = 0; i < 50; ++i) {
+    const SecretKey key = SecretKey::random(random);
+    std::string text = recovery_key_text(key);
+    auto back = parse_recovery_key(text);
+    ASSERT_TRUE(back);
+    EXPECT_EQ(hex(back->bytes()), hex(key.bytes()));
+    for (char& c : text) c = static_cast<char>(std::tolower(c));
+    EXPECT_TRUE(parse_recovery_key(text));
+    text[8] = text[8] == '3' ? '4' : '3';
+    const auto typo = parse_recovery_key(text);
+    ASSERT_FALSE(typo);
+    EXPECT_NE(typo.error().message().find("group 2"), std::string::npos) << typo.error().message();
+  }
+}
+
+TEST(KeyFile, IsPrivateAndNeverOverwritten) {
+  TempDir dir;
+  SystemRandom random;
+  auto made = create_key_file(dir.path("k"), random);
+  ASSERT_TRUE(made);
+  EXPECT_EQ(create_key_file(dir.path("k"), random).error().code(), Code::kAlreadyExists);
+  EXPECT_EQ(hex(load_key_file(dir.path("k"))->bytes()), hex(made->bytes()));
+  std::filesystem::permissions(dir.path("k"), std::filesystem::perms::group_read, std::filesystem::perm_options::add);
+  EXPECT_EQ(load_key_file(dir.path("k")).error().code(), Code::kPermissionDenied);
+}
+
+}  // namespace
+}  // namespace holdfast::test
