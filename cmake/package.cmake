@@ -1,1 +1,18 @@
+# `cpack -G DEB` in a release build makes the package.
+include(GNUInstallDirs)
+install(TARGETS holdfastd holdfast RUNTIME DESTINATION bin)
+install(FILES systemd/holdfastd.service systemd/holdfastd.socket DESTINATION lib/systemd/system)
+install(DIRECTORY docs/ DESTINATION share/doc/holdfast FILES_MATCHING PATTERN "*.md")
+install(FILES README.md LICENSE DESTINATION share/doc/holdfast)
 
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_NAME holdfast)
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "S3 storage on disks outside the cluster, for Kubernetes backups")
+set(CPACK_PACKAGE_CONTACT "The Holdfast developers <holdfast@example.invalid>")
+set(CPACK_DEBIAN_PACKAGE_SECTION admin)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${CMAKE_SOURCE_DIR}/packaging/debian/postinst;${CMAKE_SOURCE_DIR}/packaging/debian/prerm)
+include(CPack)

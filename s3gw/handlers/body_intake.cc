@@ -6,7 +6,7 @@ namespace holdfast::s3 {
 
 namespace {
 constexpr uint64_t kMaxPutBytes = 5ULL << 30;
-constexpr size_t kPieceBytes = 1 << 20;
+constexpr size_t kPieceBytes = 256 << 10;
 }  // namespace
 
 S3Result<std::unique_ptr<BodyIntake>> BodyIntake::begin(std::shared_ptr<const Call> call, ChecksumAlgorithm default_checksum) {

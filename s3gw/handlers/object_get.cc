@@ -6,7 +6,7 @@ namespace holdfast::s3 {
 
 namespace {
 
-constexpr size_t kPieceBytes = 1 << 20;
+constexpr size_t kPieceBytes = 512 << 10;
 
 // An object opened for one answer.
 struct Opened {

@@ -255,7 +255,8 @@ std::string HttpConnection::render_head(const HttpResponse& response, uint64_t c
 asio::awaitable<Result<void>> HttpConnection::respond(HttpResponse response) {
   answered_ = true;
   status_ = response.status;
-  if (request_.expects_continue && !continue_sent_ && body_left_ > 0) request_.keep_alive = false;
+  const bool body_awaited = request_.expects_continue && !continue_sent_ && body_left_ > 0;
+  if (body_awaited || body_left_ > kSkipLimitBytes) request_.keep_alive = false;
   const bool no_body = request_.method == "HEAD" || response.status == 204 || response.status == 304;
   const std::string head = render_head(response, response.body.size());
   ByteSpan head_bytes = as_bytes(head);

@@ -1,0 +1,110 @@
+"""Holdfast beside versitygw (posix backend, same disk) in one run with one load generator; a table of ratios.
+
+versitygw is an ordinary Go module: go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+import harness  # noqa: E402
+
+MIB = 1 << 20
+ROWS = [  # name, operation, size, keys
+    ("PUT 64 MiB", "put", 64 * MIB, 0), ("multipart 8 x 8 MiB", "multipart", 8 * MIB, 0), ("GET 64 MiB", "get", 64 * MIB, 8),
+    ("PUT 1 MiB", "put", MIB, 0), ("GET 1 MiB", "get", MIB, 64), ("PUT 4 KiB", "put", 4096, 0), ("GET 4 KiB", "get", 4096, 2000),
+    ("STAT", "stat", 4096, 2000), ("LIST 1,000 keys", "list", 4096, 20000), ("DELETE, batches of 100", "delete", 4096, 10000)]
+
+
+class Versity:
+    def __init__(self, directory):
+        self.port = harness.free_port()
+        self.access_key, self.secret_key = "benchkey", "benchsecret"
+        root = pathlib.Path(directory) / "versity"
+        root.mkdir()
+        binary = os.environ.get("VERSITYGW") or shutil.which("versitygw") or str(pathlib.Path.home() / "go/bin/versitygw")
+        self.process = subprocess.Popen([binary, "--access", self.access_key, "--secret", self.secret_key, "--port",
+                                         f"127.0.0.1:{self.port}", "--quiet", "--keep-alive", "posix", str(root)],
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        harness.wait_until("versitygw", lambda: harness.connects(self.port))
+
+
+def cpu_seconds(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def peak_mib(pid):
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    return 0
+
+
+def load(server, **options):
+    command = [str(harness.BUILD / "tests" / "load"), "--port", str(server.port)]
+    for name, value in options.items():
+        command += [f"--{name}", str(value)]
+    environment = dict(os.environ, AWS_ACCESS_KEY_ID=server.access_key, AWS_SECRET_ACCESS_KEY=server.secret_key)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, f"{command}: {done.returncode} {done.stderr}"
+    if done.stderr:
+        print(done.stderr.strip(), file=sys.stderr)
+    return json.loads(done.stdout) if done.stdout else None
+
+
+def measure(server, row, connections, seconds):
+    name, operation, size, keys = row
+    prefix = f"{operation}{size}c{connections}"
+    if keys:
+        load(server, operation="fill", size=size, keys=keys, prefix=prefix, connections=8)
+    before = cpu_seconds(server.process.pid)
+    result = load(server, operation=operation, size=size, keys=max(keys, 1), prefix=prefix, connections=connections, seconds=seconds)
+    result["server_cpu_s"] = cpu_seconds(server.process.pid) - before
+    result["peak_rss_mib"] = peak_mib(server.process.pid)
+    return result
+
+
+def rate(operation, r):
+    if operation in ("put", "get", "multipart") and r["size"] >= MIB:
+        return r["mib_s"], "MiB/s"
+    return (r["objects_s"], "keys/s") if operation in ("list", "delete") else (r["operations_s"], "/s")
+
+
+def main():
+    seconds = float(os.environ.get("HOLDFAST_BENCH_SECONDS", "4"))
+    counts = [int(n) for n in os.environ.get("HOLDFAST_BENCH_CONNECTIONS", "1,8,64").split(",")]
+    directory = tempfile.mkdtemp(prefix="holdfast-bench-", dir=os.environ.get("HOLDFAST_BENCH_DIR"))
+    servers = {"holdfast": harness.Daemon(directory, size="40G"), "versitygw": Versity(directory)}
+    log = []
+    try:
+        for server in servers.values():
+            load(server, operation="bucket")
+        print("| operation | connections | Holdfast | p50/p99 ms | server CPU s | versitygw | p50/p99 ms | server CPU s | ratio |")
+        print("|---|---|---|---|---|---|---|---|---|")
+        for row in ROWS:
+            for connections in counts:
+                results = {name: measure(server, row, connections, seconds) for name, server in servers.items()}
+                log.append({"row": row[0], **results})
+                cells = []
+                for r in results.values():
+                    value, unit = rate(row[1], r)
+                    errors = f" ({r['errors']} errors)" if r["errors"] else ""
+                    cells.append(f"{value:,.0f} {unit}{errors} | {r['p50_ms']:.2f}/{r['p99_ms']:.2f} | {r['server_cpu_s']:.1f}")
+                ratio = rate(row[1], results["holdfast"])[0] / max(rate(row[1], results["versitygw"])[0], 1e-9)
+                print(f"| {row[0]} | {connections} | {cells[0]} | {cells[1]} | {ratio:.2f} |", flush=True)
+        for name, server in servers.items():
+            print(f"\npeak RSS of {name}: {peak_mib(server.process.pid):.0f} MiB")
+        pathlib.Path("build/bench.json").write_text(json.dumps(log, indent=1))
+    finally:
+        for server in servers.values():
+            server.process.kill()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+main()
