@@ -153,7 +153,7 @@ class Gateway : public std::enable_shared_from_this<Gateway> {
     S3Result<void> result;
     if (call->http->chunked) result = s3_fail("NotImplemented", "Transfer-Encoding: chunked is not implemented");
     if (announced > kMaxDocumentBytes) result = s3_fail("MalformedXML", "The document is too large");
-    if (!result || announced == 0) co_return result;
+    if (!result) co_return result;
     call->body.resize(announced);
     MutableByteSpan into(reinterpret_cast<std::byte*>(call->body.data()), call->body.size());
     Result<size_t> n = co_await exchange.read_body(into);

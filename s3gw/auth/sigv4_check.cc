@@ -74,7 +74,7 @@ S3Result<Claim> claim_from_header(const HttpRequest& request) {
   claim.timestamp = request.headers.get("x-amz-date");
   if (claim.timestamp.empty()) {
     const auto date = parse_http_date(request.headers.get("date"));
-    if (!date) return s3_fail("AccessDenied", "The request has neither a valid x-amz-date nor a valid Date header");
+    if (!date) return s3_fail("AccessDenied", "AWS authentication requires a valid Date or x-amz-date header.");
     claim.timestamp = compact_date(*date);
   }
   claim.payload_hash = request.headers.get("x-amz-content-sha256");
@@ -105,8 +105,8 @@ S3Result<Claim> claim_from_query(const HttpRequest& request, const Query& query,
   }
   const auto signed_at = parse_compact_date(claim.timestamp);
   if (!signed_at) return s3_fail(kError, "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"");
-  if (*signed_at > now_ms + kMaxSkewMs) return s3_fail("AccessDenied", "Request is not yet valid");
-  if (now_ms > *signed_at + expires_s * 1000) return s3_fail("AccessDenied", "Request has expired");
+  if (*signed_at > now_ms + kMaxSkewMs) return s3_fail("AccessDenied", "Request is not valid yet.");
+  if (now_ms > *signed_at + expires_s * 1000) return s3_fail("AccessDenied", "Request has expired.");
   claim.payload_hash = request.headers.get("x-amz-content-sha256");
   if (claim.payload_hash.empty()) claim.payload_hash = "UNSIGNED-PAYLOAD";
   return claim;
@@ -177,8 +177,10 @@ S3Result<Authenticated> check_signature(const HttpRequest& request, const Query&
   if (!claim) return std::unexpected(claim.error());
   HF_CHECK(check_scope(*claim, region, header ? "AuthorizationHeaderMalformed" : "AuthorizationQueryParametersError"));
   const auto signed_at = parse_compact_date(claim->timestamp);
-  if (!signed_at) return s3_fail("AccessDenied", "The request's date is malformed");
+  if (!signed_at) return s3_fail("AccessDenied", "AWS authentication requires a valid Date or x-amz-date header.");
   if (header && std::abs(*signed_at - now_ms) > kMaxSkewMs) return s3_fail("RequestTimeTooSkewed");
+  Authenticated result;
+  HF_TRY(result.payload, payload_of(claim->payload_hash));
   const auto user = users.user(claim->access_key);
   if (!user || !user->enabled) return s3_fail("InvalidAccessKeyId");
 
@@ -192,11 +194,9 @@ S3Result<Authenticated> check_signature(const HttpRequest& request, const Query&
   }
   HF_TRY(canonical.headers, collect_headers(request, claim->signed_headers));
   canonical.payload_hash = claim->payload_hash;
-  Authenticated result;
   result.signing_key = signing_key(user->secret, claim->scope);
   const std::string expected = request_signature(canonical, claim->timestamp, claim->scope, result.signing_key);
   if (!equal_constant_time(expected, claim->signature)) return s3_fail("SignatureDoesNotMatch");
-  HF_TRY(result.payload, payload_of(claim->payload_hash));
   if (result.payload == Payload::kHashed) result.payload_sha256 = claim->payload_hash;
   result.user = *user;
   result.timestamp = claim->timestamp;

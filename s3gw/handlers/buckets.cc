@@ -76,7 +76,7 @@ S3Result<HttpResponse> create_bucket(const Call& call) {
     HF_TRY(const pugi::xml_node root, parse_xml(document, call.body, "CreateBucketConfiguration"));
     const std::string where = child_text(root, "LocationConstraint");
     if (!where.empty() && where != call.options->region) {
-      return s3_fail("InvalidArgument", "This server has one region: " + call.options->region);
+      return s3_fail("InvalidLocationConstraint");
     }
   }
   Bucket bucket;

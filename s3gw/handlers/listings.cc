@@ -93,7 +93,7 @@ S3Result<HttpResponse> list_objects(const Call& call) {
     if (page.truncated) xml.text("NextContinuationToken", base64(as_bytes(page.next_key)));
   } else {
     xml.text("Marker", keys(q.after_key));
-    if (page.truncated && !q.delimiter.empty()) xml.text("NextMarker", keys(page.next_key));
+    if (page.truncated) xml.text("NextMarker", keys(page.next_key));
   }
   xml.number("MaxKeys", q.max);
   if (!q.delimiter.empty()) xml.text("Delimiter", keys(q.delimiter));

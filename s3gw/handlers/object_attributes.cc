@@ -106,9 +106,12 @@ S3Result<HttpResponse> put_object_legal_hold(const Call& call) {
 S3Result<HttpResponse> get_object_attributes(const Call& call) {
   HF_TRY(const ObjectInfo info, object_info(call));
   HF_TRY(const Bucket bucket, call.buckets().bucket(call.bucket()));
-  const std::string_view wanted = call.header("x-amz-object-attributes");
+  std::string wanted;  // clients send one header with a list, or one header a name
+  for (const auto& [name, value] : call.http->headers.all()) {
+    if (name == "x-amz-object-attributes") wanted += value + ",";
+  }
   if (wanted.empty()) return s3_fail("InvalidArgument", "The x-amz-object-attributes header is missing");
-  const auto wants = [&](std::string_view name) { return wanted.find(name) != std::string_view::npos; };
+  const auto wants = [&](std::string_view name) { return wanted.find(name) != std::string::npos; };
   XmlWriter xml;
   xml.root("GetObjectAttributesResponse");
   if (wants("ETag")) xml.text("ETag", info.etag);

@@ -25,7 +25,7 @@ S3Result<std::pair<ByteRange, uint64_t>> choose_range(const Call& call, const Ob
   if (call.http->headers.has("range")) return s3_fail("InvalidRequest", "Cannot specify both Range header and partNumber query parameter");
   HF_TRY(const uint64_t number, parse_number(call.query.get("partNumber"), "partNumber", 1, 10'000));
   if (info.parts.empty()) {
-    if (number != 1) return s3_fail("InvalidRange", "The requested partnumber is not satisfiable");
+    if (number != 1) return s3_fail("InvalidPartNumber");
     return std::pair(ByteRange{0, info.size_bytes, true}, uint64_t{0});
   }
   uint64_t at = 0;
@@ -33,13 +33,14 @@ S3Result<std::pair<ByteRange, uint64_t>> choose_range(const Call& call, const Ob
     if (p.number == number) return std::pair(ByteRange{at, p.size_bytes, true}, uint64_t{info.parts.size()});
     at += p.size_bytes;
   }
-  return s3_fail("InvalidRange", "The requested partnumber is not satisfiable");
+  return s3_fail("InvalidPartNumber");
 }
 
 S3Result<std::shared_ptr<Opened>> open_object(const Call& call) {
   HF_TRY(const Bucket bucket, call.buckets().bucket(call.bucket()));
   HF_CHECK(check_encryption_headers(call));
   HF_TRY(const VersionRef ref, version_of(call));
+  if (call.query.has("partNumber")) HF_CHECK(parse_number(call.query.get("partNumber"), "partNumber", 1, 10'000));
   auto opened = std::make_shared<Opened>();
   HF_TRY(opened->reader, call.objects().get(call.bucket(), call.key(), ref));
   const ObjectInfo& info = opened->reader->info();
@@ -54,10 +55,10 @@ S3Result<std::shared_ptr<Opened>> open_object(const Call& call) {
   const ByteRange& range = chosen.first;
   add_object_headers(call, info, opened->head.headers);
   if (chosen.second > 0) opened->head.headers.add("x-amz-mp-parts-count", std::to_string(chosen.second));
-  if (range.partial) {
+  if (range.partial && info.size_bytes > 0) {
     opened->head.status = 206;
-    const std::string last = range.size == 0 ? "0" : std::to_string(range.first + range.size - 1);
-    opened->head.headers.add("Content-Range", "bytes " + std::to_string(range.first) + "-" + last + "/" +
+    opened->head.headers.add("Content-Range", "bytes " + std::to_string(range.first) + "-" +
+                                                  std::to_string(range.first + range.size - 1) + "/" +
                                                   std::to_string(info.size_bytes));
   }
   const bool whole = !range.partial || range.size == info.size_bytes;

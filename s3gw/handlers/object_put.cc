@@ -18,6 +18,7 @@ S3Result<HttpResponse> commit_object(const Call& call, Attributes attributes, Ta
   HF_TRY(const ObjectInfo made, call.objects().put(std::move(request), std::move(body.sink)));
   HttpResponse response;
   response.headers.add("ETag", quoted(made.etag));
+  response.headers.add("x-amz-object-size", std::to_string(made.size_bytes));
   add_checksum_headers(made.checksum, response.headers);
   add_encryption_header(call, response.headers);
   add_version_header(made, bucket, response.headers);

@@ -243,12 +243,13 @@ S3Result<void> check_read_conditions(const Call& call, const ObjectInfo& info, s
   const int64_t modified_ms = info.modified_ms / 1000 * 1000;
   const auto if_match = value("if-match");
   const auto if_none_match = value("if-none-match");
+  // In the order of RFC 9110, section 13.2.2: what must hold comes before what saves a transfer.
   if (!if_match.empty() && !matches(etag_list(if_match), info.etag)) return s3_fail("PreconditionFailed");
+  const auto until = parse_http_date(value("if-unmodified-since"));
+  if (until && if_match.empty() && modified_ms > *until) return s3_fail("PreconditionFailed");
   if (!if_none_match.empty() && matches(etag_list(if_none_match), info.etag)) return not_modified();
   const auto since = parse_http_date(value("if-modified-since"));
   if (since && if_none_match.empty() && modified_ms <= *since) return not_modified();
-  const auto until = parse_http_date(value("if-unmodified-since"));
-  if (until && if_match.empty() && modified_ms > *until) return s3_fail("PreconditionFailed");
   return {};
 }
 
@@ -267,6 +268,12 @@ S3Result<Checksum> announced_checksum(const Call& call) {
     if (!valid_checksum(a, value)) return invalid(header);
     c.algorithm = a;
     c.value = value;
+  }
+  for (const auto& [name, value] : call.http->headers.all()) {
+    if (!name.starts_with("x-amz-checksum-")) continue;
+    const std::string_view what = std::string_view(name).substr(15);
+    const bool known = what == "algorithm" || what == "type" || what == "mode" || parse_checksum_name(what);
+    if (!known) return s3_fail("NotImplemented", "The checksum of header " + name + " is not implemented");
   }
   if (c.algorithm == ChecksumAlgorithm::kNone) {
     const auto trailer = call.header("x-amz-trailer");
@@ -321,6 +328,7 @@ void add_object_headers(const Call& call, const ObjectInfo& info, HttpHeaders& h
   headers.add("ETag", quoted(info.etag));
   headers.add("Last-Modified", http_date(info.modified_ms));
   headers.add("Accept-Ranges", "bytes");
+  headers.add("x-amz-storage-class", "STANDARD");
   add_encryption_header(call, headers);
   const Attributes& a = info.attributes;
   if (!a.tags.empty()) headers.add("x-amz-tagging-count", std::to_string(a.tags.size()));

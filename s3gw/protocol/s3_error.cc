@@ -15,57 +15,59 @@ struct Entry {
 };
 
 constexpr Entry kErrors[] = {
-    {"AccessDenied", 403, "Access denied"},
+    {"AccessDenied", 403, "Access Denied."},
     {"AuthorizationHeaderMalformed", 400, "The Authorization header is malformed"},
     {"AuthorizationQueryParametersError", 400, "The query authorization parameters are malformed"},
-    {"BadDigest", 400, "The digest given does not match the body received"},
+    {"BadDigest", 400, "The Content-MD5 you specified did not match what we received."},
     {"BucketAlreadyExists", 409, "The bucket name is taken"},
-    {"BucketAlreadyOwnedByYou", 409, "The bucket exists already and is yours"},
-    {"BucketNotEmpty", 409, "The bucket is not empty"},
-    {"EntityTooLarge", 400, "The object is larger than one PUT may be"},
-    {"EntityTooSmall", 400, "A part other than the last is smaller than 5 MiB"},
-    {"IncompleteBody", 400, "The body has fewer bytes than announced"},
+    {"BucketAlreadyOwnedByYou", 409, "Your previous request to create the named bucket succeeded and you already own it."},
+    {"BucketNotEmpty", 409, "The bucket you tried to delete is not empty."},
+    {"EntityTooLarge", 400, "Your proposed upload exceeds the maximum allowed object size."},
+    {"EntityTooSmall", 400, "Your proposed upload is smaller than the minimum allowed size"},
+    {"IncompleteBody", 400, "You did not provide the number of bytes specified by the Content-Length HTTP header"},
     {"InsufficientStorage", 507, "The storage is full"},
     {"InternalError", 500, "An internal error occurred"},
-    {"InvalidAccessKeyId", 403, "The access key does not exist"},
+    {"InvalidAccessKeyId", 403, "The AWS Access Key Id you provided does not exist in our records."},
     {"InvalidArgument", 400, "An argument is invalid"},
-    {"InvalidBucketName", 400, "The bucket name is not valid"},
+    {"InvalidBucketName", 400, "The specified bucket is not valid."},
     {"InvalidBucketState", 409, "The bucket's state does not allow this"},
-    {"InvalidDigest", 400, "The Content-MD5 header is not valid"},
+    {"InvalidDigest", 400, "The Content-Md5 you specified is not valid."},
     {"InvalidObjectState", 403, "The object's state does not allow this"},
+    {"InvalidLocationConstraint", 400, "The specified location-constraint is not valid"},
+    {"InvalidPartNumber", 416, "The requested partnumber is not satisfiable"},
     {"InvalidPart", 400, "A part was not found, or its ETag is another"},
-    {"InvalidPartOrder", 400, "The parts are not in ascending order"},
-    {"InvalidRange", 416, "The range cannot be satisfied"},
+    {"InvalidPartOrder", 400, "The list of parts was not in ascending order. Parts must be ordered by part number."},
+    {"InvalidRange", 416, "The requested range is not satisfiable"},
     {"InvalidRequest", 400, "The request is invalid"},
     {"InvalidStorageClass", 400, "The storage class is not valid"},
     {"InvalidTag", 400, "A tag is not valid"},
     {"InvalidURI", 400, "The URI cannot be parsed"},
-    {"KeyTooLongError", 400, "The key is longer than 1024 bytes"},
+    {"KeyTooLongError", 400, "Your key is too long."},
     {"MalformedTrailerError", 400, "The trailer is malformed"},
-    {"MalformedXML", 400, "The XML is not well-formed or does not fit the schema"},
+    {"MalformedXML", 400, "The XML you provided was not well-formed or did not validate against our published schema."},
     {"MalformedPOSTRequest", 400, "The POST request is malformed"},
-    {"MetadataTooLarge", 400, "The metadata headers are larger than 2 KiB"},
-    {"MethodNotAllowed", 405, "The method is not allowed on this resource"},
-    {"MissingContentLength", 411, "The Content-Length header is missing"},
-    {"NoSuchBucket", 404, "The bucket does not exist"},
-    {"NoSuchBucketPolicy", 404, "The bucket has no policy"},
-    {"NoSuchCORSConfiguration", 404, "The bucket has no CORS configuration"},
-    {"NoSuchKey", 404, "The key does not exist"},
+    {"MetadataTooLarge", 400, "Your metadata headers exceed the maximum allowed metadata size"},
+    {"MethodNotAllowed", 405, "The specified method is not allowed against this resource."},
+    {"MissingContentLength", 411, "You must provide the Content-Length HTTP header."},
+    {"NoSuchBucket", 404, "The specified bucket does not exist."},
+    {"NoSuchBucketPolicy", 404, "The bucket policy does not exist."},
+    {"NoSuchCORSConfiguration", 404, "The CORS configuration does not exist"},
+    {"NoSuchKey", 404, "The specified key does not exist."},
     {"NoSuchLifecycleConfiguration", 404, "The bucket has no lifecycle configuration"},
-    {"NoSuchObjectLockConfiguration", 404, "The object has no object lock configuration"},
-    {"NoSuchTagSet", 404, "The bucket has no tags"},
-    {"NoSuchUpload", 404, "The upload does not exist: it may have been completed or aborted"},
-    {"NoSuchVersion", 404, "The version does not exist"},
+    {"NoSuchObjectLockConfiguration", 404, "The specified object does not have a ObjectLock configuration."},
+    {"NoSuchTagSet", 404, "The TagSet does not exist."},
+    {"NoSuchUpload", 404, "The specified multipart upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed."},
+    {"NoSuchVersion", 404, "The specified version does not exist."},
     {"NotImplemented", 501, "This is not implemented"},
     {"NotModified", 304, "Not modified"},
-    {"ObjectLockConfigurationNotFoundError", 404, "The bucket has no object lock configuration"},
-    {"PreconditionFailed", 412, "A precondition does not hold"},
-    {"RequestTimeTooSkewed", 403, "The request's time differs too much from the server's"},
+    {"ObjectLockConfigurationNotFoundError", 404, "Object Lock configuration does not exist for this bucket."},
+    {"PreconditionFailed", 412, "At least one of the pre-conditions you specified did not hold."},
+    {"RequestTimeTooSkewed", 403, "The difference between the request time and the current time is too large."},
     {"RequestTimeout", 400, "The body did not arrive in time"},
     {"ServerSideEncryptionConfigurationNotFoundError", 404, "The bucket has no encryption configuration"},
-    {"SignatureDoesNotMatch", 403, "The signature computed differs from the one given; check key and signing method"},
+    {"SignatureDoesNotMatch", 403, "The request signature we calculated does not match the signature you provided. Check your key and signing method."},
     {"SlowDown", 503, "The storage does not answer now; try again"},
-    {"XAmzContentSHA256Mismatch", 400, "The x-amz-content-sha256 given does not match the body received"},
+    {"XAmzContentSHA256Mismatch", 400, "The provided 'x-amz-content-sha256' header does not match what was computed."},
 };
 
 std::string_view code_for(const Status& s) {
@@ -117,9 +119,11 @@ S3Error s3_error(std::string_view code, std::string_view message) {
 
 S3Error::S3Error(const Status& s) : S3Error(s3_error(code_for(s))) {
   alarm = s.code() == Code::kCorrupt || s.code() == Code::kInternal;
-  // Facts about the disks are for the operator's log, not for clients.
-  const bool about_disks = alarm || s.code() == Code::kIoError || s.subject() == Subject::kDevice;
-  if (!about_disks) message = s.message();
+  // Clients know S3's own words for what is absent or refused; the store's facts help with invalid input. Facts
+  // about the disks are for the operator's log alone.
+  const bool helpful = s.code() == Code::kInvalidArgument && s.subject() != Subject::kPartOrder && s.subject() != Subject::kPartSize;
+  if (helpful || s.code() == Code::kUnimplemented) message = s.message();
+  if (s.is(Code::kPermissionDenied, Subject::kLock)) message = "Access Denied because object protected by object lock.";
 }
 
 std::string error_document(const S3Error& error, std::string_view resource, std::string_view request_id) {
