@@ -130,17 +130,26 @@ Result<Index::Applied> Index::copy_to(const std::string& path) {
 }
 
 Result<Index::Reader> Index::reader() {
+  constexpr size_t kMaxReaders = 8;
   {
-    std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
+    reader_back_.wait(lock, [&] { return !idle_readers_.empty() || readers_ < kMaxReaders; });
     if (!idle_readers_.empty()) {
       auto db = std::move(idle_readers_.back());
       idle_readers_.pop_back();
       return Reader(*this, std::move(db));
     }
+    ++readers_;
   }
-  HF_TRY(auto db, Database::open(path_, Database::Mode::kReadOnly));
-  HF_CHECK(db->execute("PRAGMA cache_size=-4096; PRAGMA mmap_size=268435456;"));
-  return Reader(*this, std::move(db));
+  auto db = Database::open(path_, Database::Mode::kReadOnly);
+  Result<void> tuned = db ? (*db)->execute("PRAGMA cache_size=-4096") : Result<void>(std::unexpected(db.error()));
+  if (!tuned) {
+    std::lock_guard lock(mutex_);
+    --readers_;
+    reader_back_.notify_one();
+    return std::unexpected(tuned.error());
+  }
+  return Reader(*this, std::move(*db));
 }
 
 Bytes encode_home(const RecordAddress& home) {

@@ -4,6 +4,7 @@
 // one with its checksum, so that an opening can tell whether it speaks of the same history.
 #pragma once
 
+#include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -127,7 +128,10 @@ class Index {
   std::unique_ptr<Database> checkpointer_;
   mutable std::mutex mutex_;
   Applied applied_;
+  // A bounded number of read connections, since each has a cache of its own; more callers wait their turn.
+  std::condition_variable reader_back_;
   std::vector<std::unique_ptr<Database>> idle_readers_;
+  size_t readers_ = 0;
 };
 
 Bytes encode_home(const RecordAddress& home);

@@ -15,6 +15,7 @@ class Index::Reader {
     db_->reset_all();  // a statement left open would show the next call an old state
     std::lock_guard lock(index_->mutex_);
     index_->idle_readers_.push_back(std::move(db_));
+    index_->reader_back_.notify_one();
   }
   Database& db() { return *db_; }
 
