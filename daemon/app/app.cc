@@ -166,7 +166,7 @@ Result<void> run_daemon(const std::string& config_path, const OpenFlags& flags) 
   // Many threads with an arena each would keep what none of them uses.
   ::mallopt(M_ARENA_MAX, 4);
   // Body buffers go back to the system when a request ends, instead of widening the heap for good.
-  ::mallopt(M_MMAP_THRESHOLD, 128 << 10);
+  ::mallopt(M_MMAP_THRESHOLD, 768 << 10);
   HF_TRY(const Config config, load_config(config_path));
   start_log(config.log_level);
   sigset_t signals;
