@@ -64,6 +64,18 @@ constexpr DocumentRoute kDocumentRoutes[] = {
 
 }  // namespace
 
+boost::asio::awaitable<S3Result<void>> send_answer(std::shared_ptr<const Call> call, HttpExchange& exchange,
+                                                   S3Result<HttpResponse> response) {
+  S3Result<void> result;
+  if (!response) {
+    result = std::unexpected(response.error());
+    co_return result;
+  }
+  response->headers.add("x-amz-request-id", call->request_id);
+  (void)co_await exchange.respond(std::move(*response));
+  co_return result;
+}
+
 DocumentHandler document_handler(Operation operation) {
   for (const DocumentRoute& r : kDocumentRoutes) {
     if (r.operation == operation) return r.handler;
@@ -138,12 +150,7 @@ class Gateway : public std::enable_shared_from_this<Gateway> {
     const DocumentHandler handler = document_handler(call->operation);
     auto work = [call, handler] { return handler(*call); };
     S3Result<HttpResponse> response = co_await offload(*services_.workers, std::move(work));
-    if (!response) {
-      result = std::unexpected(response.error());
-      co_return result;
-    }
-    response->headers.add("x-amz-request-id", call->request_id);
-    (void)co_await exchange.respond(std::move(*response));
+    result = co_await send_answer(call, exchange, std::move(response));
     co_return result;
   }
 

@@ -69,6 +69,10 @@ S3Result<HttpResponse> abort_multipart_upload(const Call& call);
 S3Result<HttpResponse> list_parts(const Call& call);
 S3Result<HttpResponse> list_multipart_uploads(const Call& call);
 
+// Sends what a handler made, with the request id; passes its error on.
+boost::asio::awaitable<S3Result<void>> send_answer(std::shared_ptr<const Call> call, HttpExchange& exchange,
+                                                   S3Result<HttpResponse> response);
+
 // The streaming ones answer by themselves; an error is returned while nothing has been sent.
 boost::asio::awaitable<S3Result<void>> put_object(std::shared_ptr<Call> call, HttpExchange& exchange);
 boost::asio::awaitable<S3Result<void>> upload_part(std::shared_ptr<Call> call, HttpExchange& exchange);

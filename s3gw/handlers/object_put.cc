@@ -85,12 +85,7 @@ boost::asio::awaitable<S3Result<void>> put_small_object(std::shared_ptr<Call> ca
   }
   auto work = [call, raw] { return put_small(call, *raw); };
   S3Result<HttpResponse> response = co_await offload(*call->services->workers, std::move(work));
-  if (!response) {
-    result = std::unexpected(response.error());
-    co_return result;
-  }
-  response->headers.add("x-amz-request-id", call->request_id);
-  (void)co_await exchange.respond(std::move(*response));
+  result = co_await send_answer(call, exchange, std::move(response));
   co_return result;
 }
 
@@ -119,12 +114,7 @@ boost::asio::awaitable<S3Result<void>> put_object(std::shared_ptr<Call> call, Ht
   auto attributes = std::make_shared<Attributes>(std::move(prepared->first));
   auto commit = [call, taken, attributes] { return commit_object(*call, std::move(*attributes), std::move(*taken)); };
   S3Result<HttpResponse> response = co_await offload(workers, std::move(commit));
-  if (!response) {
-    result = std::unexpected(response.error());
-    co_return result;
-  }
-  response->headers.add("x-amz-request-id", call->request_id);
-  (void)co_await exchange.respond(std::move(*response));
+  result = co_await send_answer(call, exchange, std::move(response));
   co_return result;
 }
 
@@ -152,12 +142,7 @@ boost::asio::awaitable<S3Result<void>> upload_part(std::shared_ptr<Call> call, H
   const std::string upload_id = call->query.get("uploadId");
   auto commit = [call, taken, part, upload_id] { return commit_part(*call, part, upload_id, std::move(*taken)); };
   S3Result<HttpResponse> response = co_await offload(workers, std::move(commit));
-  if (!response) {
-    result = std::unexpected(response.error());
-    co_return result;
-  }
-  response->headers.add("x-amz-request-id", call->request_id);
-  (void)co_await exchange.respond(std::move(*response));
+  result = co_await send_answer(call, exchange, std::move(response));
   co_return result;
 }
 

@@ -15,6 +15,18 @@ std::array<std::byte, 25> block_aad(const BodyId& id, uint64_t block, bool last)
   return aad;
 }
 
+Bytes encode_extent_trailer(const ExtentRef& extent, const BodyId& id, uint32_t number, uint64_t body_bytes) {
+  ByteWriter trailer;
+  trailer.u32(kTrailerMagic);
+  trailer.u32(extent.table_checksum);
+  trailer.raw(id);
+  trailer.u32(number);
+  trailer.u32(extent.data_bytes);
+  trailer.u64(extent.generation);
+  trailer.u64(body_bytes);
+  return trailer.take();
+}
+
 BodyWriter::BodyWriter(const Volume& volume, BulkStream& stream, uint64_t size_bytes)
     : volume_(volume), stream_(stream), size_bytes_(size_bytes), incarnation_(volume.device->incarnation()) {
   volume_.random->fill(ref_.id);
@@ -126,21 +138,13 @@ Result<void> BodyWriter::close_extent() {
 
   const uint64_t disk = extent_disk_bytes(extent_data_, key_.has_value(), volume_.layout.block_bytes);
   const uint64_t rest = disk - extent_data_;
-  ByteWriter trailer;
-  trailer.u32(kTrailerMagic);
-  trailer.u32(e.table_checksum);
-  trailer.raw(ref_.id);
-  trailer.u32(static_cast<uint32_t>(ref_.extents.size()));
-  trailer.u32(e.data_bytes);
-  trailer.u64(e.generation);
-  trailer.u64(size_bytes_);
-
+  const Bytes trailer = encode_extent_trailer(e, ref_.id, static_cast<uint32_t>(ref_.extents.size()), size_bytes_);
   const uint64_t padding = rest - table_.size() - trailer.size();
   const size_t tail_at = buffered_;
   AlignedBuffer joined(tail_at + rest);
   std::memcpy(joined.data(), buffer_.data(), tail_at);
   std::memcpy(joined.data() + tail_at, table_.data(), table_.size());
-  std::memcpy(joined.data() + tail_at + table_.size(), trailer.bytes().data(), trailer.size());
+  std::memcpy(joined.data() + tail_at + table_.size(), trailer.data(), trailer.size());
   std::memset(joined.data() + tail_at + table_.size() + trailer.size(), 0, padding);
   const uint64_t at = volume_.layout.segment_offset(room_.segment) + room_.offset_bytes + extent_written_;
   HF_CHECK(volume_.device->write(at, joined.span()));

@@ -50,6 +50,9 @@ class BodyWriter {
   Bytes block_;
 };
 
+// The block that describes an extent for people, behind its table: kExtentTrailerBytes.
+Bytes encode_extent_trailer(const ExtentRef& extent, const BodyId& id, uint32_t number, uint64_t body_bytes);
+
 // What a block's tag covers besides its bytes: body, number, whether it is the last.
 std::array<std::byte, 25> block_aad(const BodyId& id, uint64_t block, bool last);
 

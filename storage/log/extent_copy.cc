@@ -1,10 +1,10 @@
 #include "storage/log/extent_copy.h"
 
+#include "storage/log/body_writer.h"
+
 namespace holdfast {
 
 namespace {
-
-constexpr uint32_t kTrailerMagic = 0x58454648;  // "HFEX"
 
 Status damaged(const BodyRef& body, const ExtentRef& e) {
   return Status(Code::kCorrupt, Subject::kBody,
@@ -46,15 +46,8 @@ Result<std::vector<ExtentRef>> copy_extent(const Volume& volume, BulkStream& str
     std::memset(out.data(), 0, out.size());
     std::memcpy(out.data(), old.data() + at, room.data_bytes);
     std::memcpy(out.data() + room.data_bytes, part.data(), part.size());
-    ByteWriter trailer;
-    trailer.u32(kTrailerMagic);
-    trailer.u32(to.table_checksum);
-    trailer.raw(body.id);
-    trailer.u32(static_cast<uint32_t>(index));
-    trailer.u32(to.data_bytes);
-    trailer.u64(to.generation);
-    trailer.u64(body.size_bytes);
-    std::memcpy(out.data() + room.data_bytes + part.size(), trailer.bytes().data(), trailer.size());
+    const Bytes trailer = encode_extent_trailer(to, body.id, static_cast<uint32_t>(index), body.size_bytes);
+    std::memcpy(out.data() + room.data_bytes + part.size(), trailer.data(), trailer.size());
     HF_CHECK(volume.device->write(layout.segment_offset(to.segment) + to.offset_bytes, out.span()));
     copies.push_back(to);
     at += room.data_bytes;

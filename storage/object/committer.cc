@@ -236,22 +236,27 @@ void Committer::decide(Waiter& waiter, Group& group) {
     if (auto* put = std::get_if<VersionPut>(&fact)) {
       put->inline_body.clear();
       put->inline_body.shrink_to_fit();
-      for (VersionSeq seq : put->removes) {
-        group.forming.remove(put->version.info.bucket, put->version.info.key, seq, entry.lsn);
-      }
-      group.forming.put(std::make_shared<StoredVersion>(put->version), entry.lsn);
-    } else if (const auto* gone = std::get_if<VersionRemove>(&fact)) {
-      group.forming.remove(gone->bucket, gone->key, gone->seq, entry.lsn);
-    } else if (const auto* change = std::get_if<VersionAttributes>(&fact)) {
-      auto current = view.version(change->bucket, change->key, change->seq);
-      if (current && *current) {
-        auto changed = std::make_shared<StoredVersion>(**current);
-        changed->info.attributes = change->attributes;
-        group.forming.put(std::move(changed), entry.lsn);
-      }
     }
+    lay_over(group.forming, fact, entry.lsn);
     group.entries.push_back(std::move(entry));
     group.facts.push_back(std::move(fact));
+  }
+}
+
+// What a fact does to versions, in a layer above the overlay.
+void Committer::lay_over(Overlay& layer, const Fact& fact, Lsn lsn) {
+  if (const auto* put = std::get_if<VersionPut>(&fact)) {
+    for (VersionSeq seq : put->removes) layer.remove(put->version.info.bucket, put->version.info.key, seq, lsn);
+    layer.put(std::make_shared<StoredVersion>(put->version), lsn);
+  } else if (const auto* gone = std::get_if<VersionRemove>(&fact)) {
+    layer.remove(gone->bucket, gone->key, gone->seq, lsn);
+  } else if (const auto* change = std::get_if<VersionAttributes>(&fact)) {
+    const VersionView view(*p_.index, *p_.overlay, &layer);
+    const auto current = view.version(change->bucket, change->key, change->seq);
+    if (!current || !*current) return;
+    auto changed = std::make_shared<StoredVersion>(**current);
+    changed->info.attributes = change->attributes;
+    layer.put(std::move(changed), lsn);
   }
 }
 
@@ -310,25 +315,12 @@ void Committer::publish(Group& group) {
     std::vector<StoredPart> one;
     if (auto* put = std::get_if<VersionPut>(&fact)) {
       put->version.home = e.address;
-      for (VersionSeq seq : put->removes) {
-        placed.remove(put->version.info.bucket, put->version.info.key, seq, e.lsn);
-      }
-      placed.put(std::make_shared<StoredVersion>(put->version), e.lsn);
       parts = &put->version.parts;
-    } else if (const auto* gone = std::get_if<VersionRemove>(&fact)) {
-      placed.remove(gone->bucket, gone->key, gone->seq, e.lsn);
-    } else if (const auto* change = std::get_if<VersionAttributes>(&fact)) {
-      const VersionView view(*p_.index, *p_.overlay, &placed);
-      auto current = view.version(change->bucket, change->key, change->seq);
-      if (current && *current) {
-        auto changed = std::make_shared<StoredVersion>(**current);
-        changed->info.attributes = change->attributes;
-        placed.put(std::move(changed), e.lsn);
-      }
     } else if (const auto* part = std::get_if<PartPut>(&fact)) {
       one.push_back(part->part);
       parts = &one;
     }
+    lay_over(placed, fact, e.lsn);
     if (parts != nullptr) {
       for (const StoredPart& p : *parts) {
         for (const ExtentRef& x : p.body.extents) {

@@ -78,6 +78,7 @@ class Committer {
   void decide(Waiter& waiter, Group& group);
   Result<void> make_durable(Group& group);
   Result<void> write_again(Group& group);
+  void lay_over(Overlay& layer, const Fact& fact, Lsn lsn);
   void publish(Group& group);
   void write_flushed_mark();
   Result<void> restart_epoch();
