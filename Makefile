@@ -9,8 +9,9 @@ setup:
 setup-test:
 	@scripts/setup.sh build test
 
+# Without what only the tests need.
 build: setup
-	cmake --preset release
+	cmake --preset release -DHOLDFAST_TESTS=OFF
 	cmake --build --preset release -j $(JOBS) --target holdfastd holdfast
 
 # Serves an embedded file pool in RUN_DIR; a second start finds the data again.
@@ -32,7 +33,8 @@ soak: setup-test
 	cmake --build --preset release -j $(JOBS)
 	HOLDFAST_SOAK=10 ctest --test-dir build/release --output-on-failure --timeout 36000
 
-bench: build
+bench: setup-test
+	cmake --preset release
 	cmake --build --preset release -j $(JOBS)
 	@tests/bench/run.sh build/release
 

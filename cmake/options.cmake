@@ -1,3 +1,4 @@
+option(HOLDFAST_TESTS "Build the tests and the load generator" ON)
 # Warnings, sanitizers and the compiler cache, for every target.
 set(HOLDFAST_SANITIZE "" CACHE STRING "address;undefined or thread")
 

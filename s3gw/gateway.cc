@@ -127,7 +127,22 @@ class Gateway : public std::enable_shared_from_this<Gateway> {
     HF_TRY(call.auth, check_signature(*call.http, call.query, *services_.users, options_.region, services_.clock->wall_ms()));
     if (call.target.key.size() > 1024) return s3_fail("KeyTooLongError");
     if (!valid_utf8(call.target.key)) return s3_fail("InvalidURI", "The key is not valid UTF-8");
-    return authorize(call.auth.user, call.operation, call.target.bucket, call.target.key, call.query.get("prefix"));
+    HF_CHECK(authorize(call.auth.user, call.operation, call.target.bucket, call.target.key, call.query.get("prefix")));
+    const bool needs_bucket = call.operation != kListBuckets && call.operation != kCreateBucket;
+    if (needs_bucket) HF_CHECK(call.buckets().bucket(call.target.bucket));
+    HF_CHECK(check_owner(call, call.target.bucket, "x-amz-expected-bucket-owner"));
+    std::string_view source = call.header("x-amz-copy-source");
+    if (source.starts_with('/')) source.remove_prefix(1);
+    return check_owner(call, std::string(source.substr(0, source.find('/'))), "x-amz-source-expected-bucket-owner");
+  }
+
+  // Clients say whose bucket they mean to use; a bucket of another's is refused.
+  static S3Result<void> check_owner(const Call& call, const std::string& bucket, std::string_view header) {
+    const auto expected = call.header(header);
+    if (expected.empty()) return {};
+    const auto found = call.buckets().bucket(bucket);
+    if (found && found->owner != expected) return s3_fail("AccessDenied");
+    return {};
   }
 
   boost::asio::awaitable<S3Result<void>> dispatch(std::shared_ptr<Call> call, HttpExchange& exchange) {
@@ -174,10 +189,10 @@ class Gateway : public std::enable_shared_from_this<Gateway> {
   }
 
   static S3Result<void> check_document(Call& call) {
-    if (call.auth.payload == Payload::kHashed && sha256_hex(call.body) != call.auth.payload_sha256) {
-      return s3_fail("XAmzContentSHA256Mismatch");
-    }
-    if (call.auth.payload != Payload::kHashed && call.auth.payload != Payload::kUnsigned) {
+    if (call.auth.payload == Payload::kHashed) {
+      const std::string computed = sha256_hex(call.body);
+      if (computed != call.auth.payload_sha256) return payload_mismatch(call.auth.payload_sha256, computed);
+    } else if (call.auth.payload != Payload::kUnsigned) {
       ChunkedBody chunks(call.auth);
       std::string plain;
       HF_CHECK(chunks.feed(as_bytes(call.body), [&](ByteSpan bytes) -> S3Result<void> {
@@ -189,7 +204,9 @@ class Gateway : public std::enable_shared_from_this<Gateway> {
     }
     if (call.http->headers.has("content-md5")) {
       const auto raw = from_base64(call.header("content-md5"));
-      if (!raw || raw->size() != 16) return s3_fail("InvalidDigest");
+      if (!raw || raw->size() != 16) {
+        return s3_fail_with({{"Content-MD5", std::string(call.header("content-md5"))}}, "InvalidDigest");
+      }
       if (Digest::of(DigestKind::kMd5, as_bytes(call.body)) != as_text(*raw)) return s3_fail("BadDigest");
     }
     // Of a completion these headers speak of the object, not of this document.
@@ -198,7 +215,7 @@ class Gateway : public std::enable_shared_from_this<Gateway> {
     if (announced.value.empty()) return {};
     RunningChecksum checksum(announced.algorithm);
     checksum.update(as_bytes(call.body));
-    if (checksum.finish() != announced.value) return s3_fail("BadDigest");
+    if (checksum.finish_base64() != announced.value) return s3_fail("BadDigest");
     return {};
   }
 

@@ -3,7 +3,7 @@
 set -euo pipefail
 
 build=(g++ cmake ninja-build ccache pkg-config libboost1.81-dev libboost-json1.81-dev libssl-dev libsqlite3-dev
-       libspdlog-dev libfmt-dev libyaml-cpp-dev libcli11-dev libpugixml-dev libisal-dev libiscsi-dev libzstd-dev
+       libspdlog-dev libfmt-dev libyaml-cpp-dev libcli11-dev libpugixml-dev libisal-dev libiscsi-dev libzstd-dev libxxhash-dev
        libsystemd-dev)
 test=(libgtest-dev python3 python3-venv clang-16 libclang-rt-16-dev tgt rclone restic s3cmd curl openssl)
 

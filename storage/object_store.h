@@ -62,7 +62,10 @@ struct RemoveRequest {
   std::string key;
   VersionRef version;
   bool bypass_governance = false;
-  std::vector<std::string> if_match;  // ETags; empty: no condition
+  // Conditions on the version that goes; empty: none.
+  std::vector<std::string> if_match;  // ETags
+  std::optional<uint64_t> if_match_size_bytes;
+  std::optional<int64_t> if_match_modified_ms;  // to the second
 };
 
 struct RemoveResult {
@@ -91,7 +94,7 @@ struct UploadRequest {
 struct CompletedPart {
   uint32_t number = 0;
   std::string etag;
-  std::string checksum;  // base64; empty: not given
+  Checksum checksum;  // as the client names it; none: not given
 };
 
 struct CompleteRequest {
@@ -136,6 +139,8 @@ class ObjectStore {
                                     PartInfo info, std::unique_ptr<BodySink> body) = 0;
   // The same request again, within seven days, gets the same answer and makes nothing.
   virtual Result<ObjectInfo> complete_upload(CompleteRequest request) = 0;
+  // kNotFound with subject kUpload also for one that was completed or aborted.
+  virtual Result<Upload> upload(const std::string& bucket, const std::string& key, const std::string& upload_id) = 0;
   virtual Result<void> abort_upload(const std::string& bucket, const std::string& key, const std::string& upload_id) = 0;
   virtual Result<UploadPage> list_uploads(const std::string& bucket, UploadQuery query) = 0;
   virtual Result<PartsPage> list_parts(const std::string& bucket, const std::string& key, const std::string& upload_id,

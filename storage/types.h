@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "storage/base/checksum_algorithm.h"
+
 namespace holdfast {
 
 using BucketId = uint64_t;    // never used twice in a pool
@@ -41,7 +43,6 @@ struct Bucket {
   std::vector<std::pair<std::string, std::string>> tags;
 };
 
-enum class ChecksumAlgorithm : uint8_t { kNone = 0, kCrc32, kCrc32c, kCrc64Nvme, kSha1, kSha256 };
 enum class ChecksumType : uint8_t { kFullObject = 0, kComposite = 1 };
 
 struct Checksum {

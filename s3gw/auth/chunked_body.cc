@@ -12,6 +12,8 @@ constexpr size_t kMaxLineBytes = 4096;
 constexpr size_t kMaxTrailers = 16;
 constexpr uint64_t kMaxChunkBytes = 5ULL << 30;
 
+std::unexpected<S3Error> broken_framing() { return s3_fail("IncompleteBody", "The request body terminated unexpectedly"); }
+
 std::string lower(std::string_view text) {
   std::string out(text);
   for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
@@ -29,7 +31,7 @@ ChunkedBody::ChunkedBody(const Authenticated& auth)
 
 S3Result<void> ChunkedBody::feed(ByteSpan bytes, const Sink& sink) {
   while (!bytes.empty()) {
-    if (state_ == State::kDone) return s3_fail("InvalidRequest", "bytes after the last chunk");
+    if (state_ == State::kDone) return broken_framing();
     if (state_ == State::kData) {
       const size_t n = std::min<uint64_t>(chunk_left_, bytes.size());
       if (signed_) chunk_digest_.update(bytes.first(n));
@@ -44,14 +46,14 @@ S3Result<void> ChunkedBody::feed(ByteSpan bytes, const Sink& sink) {
     const size_t n = end == std::string_view::npos ? text.size() : end + 1;
     line_ += text.substr(0, n);
     bytes = bytes.subspan(n);
-    if (line_.size() > kMaxLineBytes) return s3_fail("InvalidRequest", "a chunk header is too long");
+    if (line_.size() > kMaxLineBytes) return broken_framing();
     if (end == std::string_view::npos) return {};
     std::string line = std::move(line_);
     line_.clear();
     line.pop_back();
     if (line.empty() || line.back() != '\r') {
       // Trailers of some clients end in a bare line feed.
-      if (state_ != State::kTrailer) return s3_fail("InvalidRequest", "a chunk header is malformed");
+      if (state_ != State::kTrailer) return broken_framing();
     } else {
       line.pop_back();
     }
@@ -64,13 +66,13 @@ S3Result<void> ChunkedBody::take_line(std::string line) {
   switch (state_) {
     case State::kSize: return begin_chunk(line);
     case State::kDataEnd:
-      if (!line.empty()) return s3_fail("InvalidRequest", "a chunk is longer than its header says");
+      if (!line.empty()) return broken_framing();
       return end_chunk();
     case State::kTrailer: return take_trailer(line);
     case State::kData:
     case State::kDone: break;
   }
-  return s3_fail("InvalidRequest");
+  return broken_framing();
 }
 
 S3Result<void> ChunkedBody::begin_chunk(std::string_view line) {
@@ -78,12 +80,12 @@ S3Result<void> ChunkedBody::begin_chunk(std::string_view line) {
   const std::string_view size = line.substr(0, semicolon);
   const auto parsed = std::from_chars(size.data(), size.data() + size.size(), chunk_left_, 16);
   const bool number = !size.empty() && parsed.ec == std::errc() && parsed.ptr == size.data() + size.size();
-  if (!number || chunk_left_ > kMaxChunkBytes) return s3_fail("InvalidRequest", "a chunk size is malformed");
+  if (!number || chunk_left_ > kMaxChunkBytes) return broken_framing();
   chunk_signature_.clear();
   if (signed_) {
     constexpr std::string_view kName = "chunk-signature=";
     const std::string_view extension = semicolon == std::string_view::npos ? "" : line.substr(semicolon + 1);
-    if (!extension.starts_with(kName)) return s3_fail("SignatureDoesNotMatch", "a chunk has no signature");
+    if (!extension.starts_with(kName)) return broken_framing();
     chunk_signature_ = extension.substr(kName.size());
   }
   last_chunk_ = chunk_left_ == 0;
@@ -120,8 +122,8 @@ S3Result<void> ChunkedBody::take_trailer(const std::string& line) {
     return {};
   }
   const size_t colon = line.find(':');
-  if (!has_trailer_ || colon == std::string::npos || trailers_.size() >= kMaxTrailers) {
-    return s3_fail("MalformedTrailerError", "a trailer is malformed");
+  if (!has_trailer_ || colon == std::string::npos || colon == 0 || trailers_.size() >= kMaxTrailers) {
+    return s3_fail("MalformedTrailerError");
   }
   std::string name = lower(line.substr(0, colon));
   std::string value = line.substr(colon + 1);
@@ -140,9 +142,9 @@ S3Result<void> ChunkedBody::take_trailer(const std::string& line) {
 S3Result<void> ChunkedBody::finish() const {
   // The line that ends the body may be missing after the last chunk or trailer: nothing can follow anyway.
   const bool ended = state_ == State::kDone || (state_ == State::kTrailer && line_.empty());
-  if (!ended) return s3_fail("IncompleteBody");
+  if (!ended) return broken_framing();
   if (signed_ && has_trailer_ && !trailer_signed_) {
-    return s3_fail("SignatureDoesNotMatch", "the trailer has no signature");
+    return s3_fail("SignatureDoesNotMatch", "The trailer has no signature");
   }
   return {};
 }

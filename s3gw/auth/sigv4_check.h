@@ -26,6 +26,9 @@ struct Authenticated {
   std::string seed_signature;
 };
 
+// The body is not the one whose hash was signed.
+std::unexpected<S3Error> payload_mismatch(const std::string& signed_sha256, const std::string& computed_sha256);
+
 // Checks headers or query against the users' secrets at `now_ms`. Pure but for `users`.
 S3Result<Authenticated> check_signature(const HttpRequest& request, const Query& query, const UserStore& users,
                                         const std::string& region, int64_t now_ms);

@@ -9,7 +9,7 @@ constexpr uint64_t kMaxPutBytes = 5ULL << 30;
 constexpr size_t kPieceBytes = 256 << 10;
 }  // namespace
 
-S3Result<std::unique_ptr<BodyIntake>> BodyIntake::begin(std::shared_ptr<const Call> call, ChecksumAlgorithm default_checksum) {
+S3Result<std::unique_ptr<BodyIntake>> BodyIntake::begin(std::shared_ptr<const Call> call, ChecksumAlgorithm kept) {
   std::unique_ptr<BodyIntake> intake(new BodyIntake(call));
   const HttpRequest& http = *call->http;
   if (http.chunked) return s3_fail("NotImplemented", "Transfer-Encoding: chunked is not implemented; send a Content-Length");
@@ -18,19 +18,24 @@ S3Result<std::unique_ptr<BodyIntake>> BodyIntake::begin(std::shared_ptr<const Ca
   const bool framed = call->auth.payload != Payload::kHashed && call->auth.payload != Payload::kUnsigned;
   if (framed) {
     const std::string decoded(call->header("x-amz-decoded-content-length"));
-    if (decoded.empty()) return s3_fail("MissingContentLength", "The x-amz-decoded-content-length header is missing");
-    HF_TRY(intake->object_bytes_, parse_number(decoded, "x-amz-decoded-content-length", 0, UINT64_MAX / 2));
+    const auto bytes = parse_number(decoded, "x-amz-decoded-content-length", 0, UINT64_MAX / 2);
+    if (!bytes) return s3_fail("MissingContentLength");
+    intake->object_bytes_ = *bytes;
     intake->chunks_.emplace(call->auth);
   }
   if (intake->object_bytes_ > kMaxPutBytes) return s3_fail("EntityTooLarge");
   if (const auto md5 = call->header("content-md5"); http.headers.has("content-md5")) {
     const auto raw = from_base64(md5);
-    if (!raw || raw->size() != 16) return s3_fail("InvalidDigest");
+    if (!raw || raw->size() != 16) return s3_fail_with({{"Content-MD5", std::string(md5)}}, "InvalidDigest");
     intake->content_md5_ = std::string(as_text(*raw));
   }
   HF_TRY(intake->announced_, announced_checksum(*call));
-  if (intake->announced_.algorithm == ChecksumAlgorithm::kNone) intake->announced_.algorithm = default_checksum;
-  if (intake->announced_.algorithm != ChecksumAlgorithm::kNone) intake->checksum_.emplace(intake->announced_.algorithm);
+  const ChecksumAlgorithm announced = intake->announced_.algorithm;
+  const bool any = announced != ChecksumAlgorithm::kNone;
+  if (kept == ChecksumAlgorithm::kNone) kept = any ? announced : ChecksumAlgorithm::kCrc64Nvme;
+  intake->kept_.algorithm = kept;
+  intake->checksum_.emplace(kept);
+  if (any && announced != kept) intake->other_announced_.emplace(announced);
   if (call->auth.payload == Payload::kHashed) intake->sha256_.emplace(DigestKind::kSha256);
   HF_TRY(intake->sink_, call->objects().open_body(call->bucket(), intake->object_bytes_));
   return intake;
@@ -43,36 +48,36 @@ S3Result<void> BodyIntake::feed(ByteSpan raw) {
 
 S3Result<void> BodyIntake::take(ByteSpan plain) {
   taken_bytes_ += plain.size();
-  if (taken_bytes_ > object_bytes_) return s3_fail("InvalidRequest", "The body is longer than announced");
+  if (taken_bytes_ > object_bytes_) return s3_fail("IncompleteBody");
   md5_.update(plain);
   if (sha256_) sha256_->update(plain);
-  if (checksum_) checksum_->update(plain);
+  checksum_->update(plain);
+  if (other_announced_) other_announced_->update(plain);
   HF_CHECK(sink_->append(plain));
   return {};
 }
 
-S3Result<Checksum> BodyIntake::finish_checksum() {
-  Checksum result;
-  if (!checksum_) return result;
-  result.algorithm = announced_.algorithm;
-  result.value = checksum_->finish();
+// The value the client announced, in a header or in the trailer, against what was computed.
+S3Result<void> BodyIntake::check_announced(const std::string& value) const {
   std::string expected = announced_.value;
+  const std::string name = checksum_header(announced_.algorithm);
+  bool trailing = false;
   if (chunks_) {
-    const std::string name = checksum_header(announced_.algorithm);
-    const bool promised = call_->header("x-amz-trailer") == name;
-    for (const auto& [trailer, value] : chunks_->trailers()) {
-      if (trailer == name) expected = value;
+    const auto promised = call_->header("x-amz-trailer");
+    for (const auto& [trailer, text] : chunks_->trailers()) {
+      if (promised.empty() || trailer != promised) return s3_fail("MalformedTrailerError");
+      trailing = trailer == name;
+      if (trailing) expected = text;
     }
-    if (promised && expected.empty()) return s3_fail("InvalidRequest", "The trailer that x-amz-trailer names is missing");
+    if (promised.starts_with("x-amz-checksum-") && !trailing) return s3_fail("MalformedTrailerError");
   }
-  if (!expected.empty() && !valid_checksum(result.algorithm, expected)) {
-    return s3_fail("InvalidRequest", "Value for " + checksum_header(result.algorithm) + " header is invalid.");
+  if (expected.empty()) return {};
+  if (!valid_checksum(announced_.algorithm, expected)) {
+    return s3_fail("InvalidRequest", "Value for " + name + (trailing ? " trailing" : "") + " header is invalid.");
   }
-  if (!expected.empty() && expected != result.value) {
-    return s3_fail("BadDigest", "The " + std::string(checksum_name(result.algorithm)) +
-                                    " you specified did not match the calculated checksum.");
-  }
-  return result;
+  if (expected == value) return {};
+  return s3_fail("BadDigest", "The " + std::string(checksum_name(announced_.algorithm)) +
+                                  " you specified did not match the calculated checksum.");
 }
 
 S3Result<TakenBody> BodyIntake::finish() {
@@ -82,10 +87,19 @@ S3Result<TakenBody> BodyIntake::finish() {
   const std::string md5 = md5_.finish();
   body.etag = hex(as_bytes(md5));
   if (!content_md5_.empty() && content_md5_ != md5) {
-    return s3_fail("BadDigest", "The Content-MD5 you specified did not match what we received.");
+    return s3_fail_with({{"ExpectedDigest", hex(as_bytes(content_md5_))}, {"CalculatedDigest", base64(as_bytes(md5))}}, "BadDigest");
   }
-  if (sha256_ && hex(as_bytes(sha256_->finish())) != call_->auth.payload_sha256) return s3_fail("XAmzContentSHA256Mismatch");
-  HF_TRY(body.checksum, finish_checksum());
+  if (sha256_) {
+    const std::string computed = hex(as_bytes(sha256_->finish()));
+    if (computed != call_->auth.payload_sha256) return payload_mismatch(call_->auth.payload_sha256, computed);
+  }
+  body.checksum = kept_;
+  body.checksum.value = checksum_->finish_base64();
+  body.announced.algorithm = announced_.algorithm;
+  if (announced_.algorithm != ChecksumAlgorithm::kNone) {
+    body.announced.value = other_announced_ ? other_announced_->finish_base64() : body.checksum.value;
+  }
+  HF_CHECK(check_announced(body.announced.value));
   body.sink = std::move(sink_);
   return body;
 }

@@ -9,16 +9,17 @@ namespace holdfast::s3 {
 // What the body turned out to be.
 struct TakenBody {
   std::unique_ptr<BodySink> sink;
-  std::string etag;   // hexadecimal MD5
-  Checksum checksum;  // FULL_OBJECT, or none
+  std::string etag;    // hexadecimal MD5
+  Checksum checksum;   // what is kept; FULL_OBJECT
+  Checksum announced;  // what the client named, checked; none where it named nothing
 };
 
 // Used by one thread at a time; its calls block.
 class BodyIntake {
  public:
   // Reads the headers. MissingContentLength, InvalidDigest, EntityTooLarge, ...
-  // `default_checksum` is computed when the request names no other algorithm.
-  static S3Result<std::unique_ptr<BodyIntake>> begin(std::shared_ptr<const Call> call, ChecksumAlgorithm default_checksum);
+  // `kept` is the algorithm of the checksum to keep; kNone: the announced one, or CRC64NVME where none is announced.
+  static S3Result<std::unique_ptr<BodyIntake>> begin(std::shared_ptr<const Call> call, ChecksumAlgorithm kept);
 
   // Bytes as they come from the socket.
   S3Result<void> feed(ByteSpan raw);
@@ -31,7 +32,7 @@ class BodyIntake {
  private:
   explicit BodyIntake(std::shared_ptr<const Call> call) : call_(std::move(call)) {}
   S3Result<void> take(ByteSpan plain);
-  S3Result<Checksum> finish_checksum();
+  S3Result<void> check_announced(const std::string& value) const;
 
   std::shared_ptr<const Call> call_;
   uint64_t raw_bytes_ = 0;
@@ -42,7 +43,9 @@ class BodyIntake {
   std::optional<ChunkedBody> chunks_;
   Digest md5_{DigestKind::kMd5};
   std::optional<Digest> sha256_;
-  std::optional<RunningChecksum> checksum_;
+  Checksum kept_;
+  std::optional<RunningChecksum> checksum_;         // kept
+  std::optional<RunningChecksum> other_announced_;  // announced, where another is kept
   std::unique_ptr<BodySink> sink_;
 };
 

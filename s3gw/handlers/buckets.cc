@@ -3,28 +3,13 @@
 
 #include "s3gw/auth/policy.h"
 #include "s3gw/handlers/request_parts.h"
+#include "s3gw/handlers/tagging.h"
 #include "s3gw/protocol/times.h"
 #include "s3gw/protocol/xml.h"
 
 namespace holdfast::s3 {
 
 namespace {
-
-// https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-bool valid_bucket_name(std::string_view name) {
-  if (name.size() < 3 || name.size() > 63) return false;
-  bool digits_and_dots = true;
-  for (size_t i = 0; i < name.size(); ++i) {
-    const char c = name[i];
-    const bool letter = c >= 'a' && c <= 'z', digit = c >= '0' && c <= '9';
-    if (!letter && !digit && c != '-' && c != '.') return false;
-    if ((i == 0 || i + 1 == name.size()) && !letter && !digit) return false;
-    if (c == '.' && i + 1 < name.size() && name[i + 1] == '.') return false;
-    digits_and_dots = digits_and_dots && (digit || c == '.');
-  }
-  const bool address = digits_and_dots && std::count(name.begin(), name.end(), '.') == 3;
-  return !address;
-}
 
 void owner_xml(XmlWriter& xml, const std::string& id) {
   xml.open("Owner");
@@ -58,6 +43,7 @@ S3Result<HttpResponse> list_buckets(const Call& call) {
     xml.open("Bucket");
     xml.text("Name", b.name);
     xml.text("CreationDate", iso8601(b.created_ms));
+    xml.text("BucketRegion", call.options->region);
     xml.close("Bucket");
     last = b.name;
     ++given;
@@ -69,17 +55,34 @@ S3Result<HttpResponse> list_buckets(const Call& call) {
   return xml_response(xml.take());
 }
 
+namespace {
+
+// Nobody but its owner writes with ACLs here, which is what BucketOwnerEnforced says.
+S3Result<void> check_ownership_header(const Call& call) {
+  const auto ownership = call.header("x-amz-object-ownership");
+  if (ownership.empty() || ownership == "BucketOwnerEnforced") return {};
+  if (ownership == "BucketOwnerPreferred" || ownership == "ObjectWriter") {
+    return s3_fail("NotImplemented", "Object ownership other than BucketOwnerEnforced is not implemented");
+  }
+  return s3_fail("InvalidArgument", "Invalid x-amz-object-ownership header: " + std::string(ownership));
+}
+
+}  // namespace
+
 S3Result<HttpResponse> create_bucket(const Call& call) {
   if (!valid_bucket_name(call.bucket())) return s3_fail("InvalidBucketName");
+  Bucket bucket;
   if (!call.body.empty()) {
     pugi::xml_document document;
     HF_TRY(const pugi::xml_node root, parse_xml(document, call.body, "CreateBucketConfiguration"));
     const std::string where = child_text(root, "LocationConstraint");
-    if (!where.empty() && where != call.options->region) {
-      return s3_fail("InvalidLocationConstraint");
+    // us-east-1 is S3's name for no constraint.
+    if (!where.empty() && (where != call.options->region || where == "us-east-1")) {
+      return s3_fail_with({{"LocationConstraint", where}}, "InvalidLocationConstraint");
     }
+    HF_TRY(bucket.tags, parse_tag_list(root.child("Tags"), kMaxBucketTags));
   }
-  Bucket bucket;
+  HF_CHECK(check_ownership_header(call));
   bucket.name = call.bucket();
   bucket.owner = call.auth.user.access_key;
   const auto lock = call.header("x-amz-bucket-object-lock-enabled");
@@ -96,6 +99,7 @@ S3Result<HttpResponse> create_bucket(const Call& call) {
   if (!made) return std::unexpected(S3Error(made.error()));
   HttpResponse response;
   response.headers.add("Location", "/" + call.bucket());
+  response.headers.add("x-amz-bucket-arn", "arn:aws:s3:::" + call.bucket());
   return response;
 }
 
@@ -108,7 +112,12 @@ S3Result<HttpResponse> head_bucket(const Call& call) {
 }
 
 S3Result<HttpResponse> delete_bucket(const Call& call) {
-  HF_CHECK(call.buckets().delete_bucket(call.bucket()));
+  HF_TRY(const Bucket bucket, call.buckets().bucket(call.bucket()));
+  const auto gone = call.buckets().delete_bucket(call.bucket());
+  if (!gone && gone.error().is(Code::kFailedPrecondition, Subject::kBucket) && bucket.versioning != Versioning::kOff) {
+    return s3_fail("BucketNotEmpty", "The bucket you tried to delete is not empty. You must delete all versions in the bucket.");
+  }
+  if (!gone) return std::unexpected(S3Error(gone.error()));
   HttpResponse response;
   response.status = 204;
   return response;
@@ -168,7 +177,19 @@ S3Result<HttpResponse> get_object_lock_configuration(const Call& call) {
   return xml_response(xml.take());
 }
 
+namespace {
+
+S3Result<uint32_t> parse_period(const std::string& text, std::string_view name, uint64_t max) {
+  const auto n = parse_number(text, name, 1, UINT32_MAX);
+  if (!n) return bad_argument(name, text, "Default retention period must be a positive integer value.");
+  if (*n > max) return bad_argument(name, text, "Default retention period too large.");
+  return static_cast<uint32_t>(*n);
+}
+
+}  // namespace
+
 S3Result<HttpResponse> put_object_lock_configuration(const Call& call) {
+  if (call.body.empty()) return s3_fail("MissingRequestBodyError");
   pugi::xml_document document;
   HF_TRY(const pugi::xml_node root, parse_xml(document, call.body, "ObjectLockConfiguration"));
   if (child_text(root, "ObjectLockEnabled") != "Enabled") return s3_fail("MalformedXML");
@@ -181,11 +202,9 @@ S3Result<HttpResponse> put_object_lock_configuration(const Call& call) {
     const std::string days = child_text(retention, "Days"), years = child_text(retention, "Years");
     if (days.empty() == years.empty()) return s3_fail("MalformedXML");
     if (!days.empty()) {
-      HF_TRY(const uint64_t n, parse_number(days, "Days", 1, 36'500));
-      d.days = static_cast<uint32_t>(n);
+      HF_TRY(d.days, parse_period(days, "Days", 36'500));
     } else {
-      HF_TRY(const uint64_t n, parse_number(years, "Years", 1, 100));
-      d.years = static_cast<uint32_t>(n);
+      HF_TRY(d.years, parse_period(years, "Years", 100));
     }
   }
   S3Result<void> state;
@@ -209,7 +228,7 @@ S3Result<HttpResponse> get_bucket_tagging(const Call& call) {
 }
 
 S3Result<HttpResponse> put_bucket_tagging(const Call& call) {
-  HF_TRY(const Pairs tags, parse_tagging_document(call.body, 50));
+  HF_TRY(const Pairs tags, parse_tagging_document(call.body, kMaxBucketTags));
   HF_CHECK(call.buckets().change_bucket(call.bucket(), [&](Bucket& b) -> Result<void> {
     b.tags = tags;
     return {};

@@ -17,7 +17,8 @@ struct Source {
   std::unique_ptr<ObjectReader> reader;
 };
 
-S3Result<Source> open_source(const Call& call) {
+// What the header names, not looked for yet.
+S3Result<Source> parse_source(const Call& call) {
   std::string_view text = call.header("x-amz-copy-source");
   Source source;
   if (const size_t at = text.find("?versionId="); at != std::string_view::npos) {
@@ -25,14 +26,20 @@ S3Result<Source> open_source(const Call& call) {
     text = text.substr(0, at);
   }
   auto path = percent_decode(text);
-  if (!path) return s3_fail("InvalidArgument", "Copy Source must be URL-encoded");
+  if (!path) return bad_argument("x-amz-copy-source", text, "Invalid copy source encoding");
   if (path->starts_with('/')) path->erase(0, 1);
   const size_t slash = path->find('/');
   if (slash == std::string::npos || slash == 0 || slash + 1 == path->size()) {
-    return s3_fail("InvalidArgument", "Copy Source must mention the source bucket and key: sourcebucket/sourcekey");
+    return bad_argument("x-amz-copy-source", text, slash == 0 ? "Invalid copy source bucket name" : "Invalid copy source object key");
   }
   source.bucket = path->substr(0, slash);
+  if (!valid_bucket_name(source.bucket)) return bad_argument("x-amz-copy-source", text, "Invalid copy source bucket name");
   source.key = path->substr(slash + 1);
+  return source;
+}
+
+S3Result<Source> open_source(const Call& call) {
+  HF_TRY(Source source, parse_source(call));
   HF_CHECK(authorize(call.auth.user, Operation::kGetObject, source.bucket, source.key, ""));
   HF_TRY(source.reader, call.objects().get(source.bucket, source.key, source.version));
   if (source.reader->info().is_marker) {
@@ -65,10 +72,8 @@ S3Result<Copied> copy_bytes(const Call& call, ObjectReader& from, uint64_t first
     at += part.size();
   }
   copied.md5 = hex(as_bytes(md5.finish()));
-  if (algorithm != ChecksumAlgorithm::kNone) {
-    copied.checksum.algorithm = algorithm;
-    copied.checksum.value = checksum.finish();
-  }
+  copied.checksum.algorithm = algorithm;
+  copied.checksum.value = checksum.finish_base64();
   return copied;
 }
 
@@ -76,15 +81,34 @@ S3Result<Attributes> copied_attributes(const Call& call, const Bucket& bucket, c
   const auto metadata = call.header("x-amz-metadata-directive");
   const auto tagging = call.header("x-amz-tagging-directive");
   if (!metadata.empty() && metadata != "COPY" && metadata != "REPLACE") {
-    return s3_fail("InvalidArgument", "Unknown metadata directive.");
+    return bad_argument("x-amz-metadata-directive", metadata, "Unknown metadata directive.");
   }
   if (!tagging.empty() && tagging != "COPY" && tagging != "REPLACE") {
-    return s3_fail("InvalidArgument", "Unknown tagging directive.");
+    return bad_argument("x-amz-tagging-directive", tagging, "Unknown tagging directive.");
   }
   HF_TRY(Attributes given, attributes_from_headers(call, bucket));
   if (metadata != "REPLACE") given.headers = source.attributes.headers;
   if (tagging != "REPLACE") given.tags = source.attributes.tags;
   return given;
+}
+
+// Unlike GET, a copy needs a range that is wholly there.
+S3Result<ByteRange> copy_range(std::string_view header, uint64_t size) {
+  const auto malformed = [&] {
+    return bad_argument("x-amz-copy-source-range", header,
+                        "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the "
+                        "zero-based offsets of the first and last bytes to copy");
+  };
+  const size_t dash = header.find('-');
+  if (!header.starts_with("bytes=") || dash == std::string_view::npos) return malformed();
+  const auto first = parse_number(std::string(header.substr(6, dash - 6)), "first", 0, INT64_MAX);
+  const auto last = parse_number(std::string(header.substr(dash + 1)), "last", 0, INT64_MAX);
+  if (!first || !last || *last < *first) return malformed();
+  if (*last >= size) {
+    return bad_argument("x-amz-copy-source-range", header,
+                        "Range specified is not valid for source object of size: " + std::to_string(size));
+  }
+  return ByteRange{*first, *last - *first + 1, true};
 }
 
 std::string result_document(const char* root, const std::string& etag, int64_t modified_ms, const Checksum& checksum) {
@@ -102,6 +126,18 @@ std::string result_document(const char* root, const std::string& etag, int64_t m
 
 }  // namespace
 
+namespace {
+
+void add_source_version(const Call& call, const Source& source, HttpHeaders& headers) {
+  const auto bucket = call.buckets().bucket(source.bucket);
+  const ObjectInfo& from = source.reader->info();
+  if (bucket && bucket->versioning != Versioning::kOff) {
+    headers.add("x-amz-copy-source-version-id", version_id(from.seq, from.is_null));
+  }
+}
+
+}  // namespace
+
 S3Result<HttpResponse> copy_object(const Call& call) {
   HF_TRY(const Bucket bucket, call.buckets().bucket(call.bucket()));
   HF_CHECK(check_encryption_headers(call));
@@ -110,6 +146,7 @@ S3Result<HttpResponse> copy_object(const Call& call) {
   if (from.size_bytes > kMaxCopyBytes) {
     return s3_fail("InvalidRequest", "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120");
   }
+  HF_TRY(Attributes attributes, copied_attributes(call, bucket, from));
   const bool onto_itself = source.bucket == call.bucket() && source.key == call.key() && source.version.latest();
   if (onto_itself && call.header("x-amz-metadata-directive") != "REPLACE" && call.header("x-amz-tagging-directive") != "REPLACE") {
     return s3_fail("InvalidRequest", "This copy request is illegal because it is trying to copy an object to itself without "
@@ -118,10 +155,11 @@ S3Result<HttpResponse> copy_object(const Call& call) {
   PutRequest request;
   request.bucket = call.bucket();
   request.key = call.key();
-  HF_TRY(request.attributes, copied_attributes(call, bucket, from));
+  request.attributes = std::move(attributes);
   HF_TRY(request.conditions, write_conditions(call));
   HF_TRY(const Checksum announced, announced_checksum(call));
-  const ChecksumAlgorithm algorithm = announced.algorithm != ChecksumAlgorithm::kNone ? announced.algorithm : from.checksum.algorithm;
+  ChecksumAlgorithm algorithm = announced.algorithm != ChecksumAlgorithm::kNone ? announced.algorithm : from.checksum.algorithm;
+  if (algorithm == ChecksumAlgorithm::kNone) algorithm = ChecksumAlgorithm::kCrc64Nvme;
   HF_TRY(Copied copied, copy_bytes(call, *source.reader, 0, from.size_bytes, algorithm));
   request.etag = copied.md5;
   request.checksum = copied.checksum;
@@ -129,42 +167,32 @@ S3Result<HttpResponse> copy_object(const Call& call) {
   HttpResponse response = xml_response(result_document("CopyObjectResult", made.etag, made.modified_ms, made.checksum));
   add_version_header(made, bucket, response.headers);
   add_encryption_header(call, response.headers);
-  const auto source_bucket = call.buckets().bucket(source.bucket);
-  if (source_bucket && source_bucket->versioning != Versioning::kOff) {
-    response.headers.add("x-amz-copy-source-version-id", version_id(from.seq, from.is_null));
-  }
+  add_source_version(call, source, response.headers);
   return response;
 }
 
 S3Result<HttpResponse> upload_part_copy(const Call& call) {
-  HF_TRY(const uint64_t number, parse_number(call.query.get("partNumber"), "partNumber", 1, 10'000));
+  HF_TRY(const uint32_t number, parse_part_number(call));
   const std::string upload_id = call.query.get("uploadId");
-  HF_TRY(const PartsPage page, call.objects().list_parts(call.bucket(), call.key(), upload_id, UINT32_MAX - 1, 0));
+  HF_CHECK(parse_source(call));
+  HF_TRY(const Upload upload, call.objects().upload(call.bucket(), call.key(), upload_id));
   HF_TRY(const Source source, open_source(call));
   const ObjectInfo& from = source.reader->info();
   ByteRange range{0, from.size_bytes, false};
   if (const auto header = call.header("x-amz-copy-source-range"); !header.empty()) {
-    HF_TRY(range, parse_range(header, from.size_bytes));
-    // Unlike GET, a copy needs a range that is wholly there.
-    const size_t dash = header.rfind('-');
-    const std::string last(header.substr(dash == std::string_view::npos ? 0 : dash + 1));
-    const auto end = parse_number(last, "x-amz-copy-source-range", 0, UINT64_MAX);
-    if (!range.partial || !end || header.starts_with("bytes=-")) {
-      return s3_fail("InvalidArgument", "The x-amz-copy-source-range value must be of the form bytes=first-last where first "
-                                        "and last are the zero-based offsets of the first and last bytes to copy");
-    }
-    if (*end >= from.size_bytes) {
-      return s3_fail("InvalidArgument", "Range specified is not valid for source object of size: " + std::to_string(from.size_bytes));
-    }
+    HF_TRY(range, copy_range(header, from.size_bytes));
   }
   if (range.size > kMaxCopyBytes) return s3_fail("EntityTooLarge");
-  HF_TRY(Copied copied, copy_bytes(call, *source.reader, range.first, range.size, page.upload.checksum.algorithm));
+  const bool named = upload.checksum.algorithm != ChecksumAlgorithm::kNone;
+  HF_TRY(Copied copied, copy_bytes(call, *source.reader, range.first, range.size,
+                                      named ? upload.checksum.algorithm : ChecksumAlgorithm::kCrc64Nvme));
   PartInfo info;
-  info.number = static_cast<uint32_t>(number);
+  info.number = number;
   info.etag = copied.md5;
   info.checksum = copied.checksum.value;
   HF_TRY(const PartInfo made, call.objects().put_part(call.bucket(), call.key(), upload_id, info, std::move(copied.sink)));
-  HttpResponse response = xml_response(result_document("CopyPartResult", made.etag, made.modified_ms, copied.checksum));
+  HttpResponse response = xml_response(result_document("CopyPartResult", made.etag, made.modified_ms, named ? copied.checksum : Checksum{}));
+  add_source_version(call, source, response.headers);
   add_encryption_header(call, response.headers);
   return response;
 }

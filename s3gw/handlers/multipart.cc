@@ -1,4 +1,4 @@
-// Multipart uploads but for the parts' bodies.
+// Multipart uploads but for the parts' bodies and the completion.
 #include "s3gw/handlers/request_parts.h"
 #include "s3gw/protocol/times.h"
 #include "s3gw/protocol/xml.h"
@@ -10,66 +10,22 @@ namespace {
 S3Result<Checksum> upload_checksum(const Call& call) {
   Checksum c;
   const auto algorithm = call.header("x-amz-checksum-algorithm");
-  const auto type = call.header("x-amz-checksum-type");
+  HF_TRY(const std::string type, checksum_type(call));
   if (algorithm.empty()) {
     if (!type.empty()) return s3_fail("InvalidRequest", "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.");
     return c;
   }
   const auto a = parse_checksum_name(algorithm);
-  if (!a) {
-    return s3_fail("InvalidRequest", "Checksum algorithm provided is unsupported. Please try again with any of the valid "
-                                     "types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]");
-  }
+  if (!a) return unsupported_checksum();
   c.algorithm = *a;
   c.type = *a == ChecksumAlgorithm::kCrc64Nvme ? ChecksumType::kFullObject : ChecksumType::kComposite;
-  if (type == "FULL_OBJECT") c.type = ChecksumType::kFullObject;
-  else if (type == "COMPOSITE") c.type = ChecksumType::kComposite;
-  else if (!type.empty()) return s3_fail("InvalidRequest", "Value for x-amz-checksum-type header is invalid.");
-  const bool digest = *a == ChecksumAlgorithm::kSha1 || *a == ChecksumAlgorithm::kSha256;
-  const bool impossible = (digest && c.type == ChecksumType::kFullObject) ||
-                          (*a == ChecksumAlgorithm::kCrc64Nvme && c.type == ChecksumType::kComposite);
+  if (!type.empty()) c.type = type == "FULL_OBJECT" ? ChecksumType::kFullObject : ChecksumType::kComposite;
+  const bool impossible = c.type == ChecksumType::kFullObject ? !joins(*a) : *a == ChecksumAlgorithm::kCrc64Nvme;
   if (impossible) {
-    return s3_fail("InvalidRequest", "The " + std::string(type) + " checksum type cannot be used with the " +
-                                         std::string(checksum_name(*a)) + " checksum algorithm.");
+    return s3_fail("InvalidRequest", "The " + type + " checksum type cannot be used with the " +
+                                         lower_checksum_name(*a) + " checksum algorithm.");
   }
   return c;
-}
-
-std::string unquoted(std::string text) {
-  std::erase(text, '"');
-  return text;
-}
-
-S3Result<CompleteRequest> parse_completion(const Call& call) {
-  pugi::xml_document document;
-  HF_TRY(const pugi::xml_node root, parse_xml(document, call.body, "CompleteMultipartUpload"));
-  CompleteRequest request;
-  request.bucket = call.bucket();
-  request.key = call.key();
-  request.upload_id = call.query.get("uploadId");
-  HF_TRY(request.conditions, write_conditions(call));
-  for (const pugi::xml_node part : root.children("Part")) {
-    CompletedPart p;
-    const std::string number = child_text(part, "PartNumber");
-    if (number.empty() || !part.child("ETag")) return s3_fail("MalformedXML");
-    HF_TRY(const uint64_t n, parse_number(number, "PartNumber", 1, 10'000));
-    p.number = static_cast<uint32_t>(n);
-    p.etag = unquoted(child_text(part, "ETag"));
-    for (ChecksumAlgorithm a : kAllChecksums) {
-      std::string value = child_text(part, checksum_element(a).c_str());
-      if (!value.empty()) p.checksum = std::move(value);
-    }
-    request.parts.push_back(std::move(p));
-    if (request.parts.size() > 10'000) return s3_fail("MalformedXML");
-  }
-  if (request.parts.empty()) return s3_fail("MalformedXML");
-  for (ChecksumAlgorithm a : kAllChecksums) {
-    if (const auto value = call.header(checksum_header(a)); !value.empty()) request.checksum = value;
-  }
-  if (const std::string size(call.header("x-amz-mp-object-size")); !size.empty()) {
-    HF_TRY(request.size_bytes, parse_number(size, "x-amz-mp-object-size", 0, UINT64_MAX / 2));
-  }
-  return request;
 }
 
 void write_person(XmlWriter& xml, const char* element, const std::string& id) {
@@ -106,33 +62,12 @@ S3Result<HttpResponse> create_multipart_upload(const Call& call) {
   return response;
 }
 
-S3Result<HttpResponse> complete_multipart_upload(const Call& call) {
-  HF_TRY(const Bucket bucket, call.buckets().bucket(call.bucket()));
-  HF_TRY(CompleteRequest request, parse_completion(call));
-  const auto made = call.objects().complete_upload(std::move(request));
-  if (!made && made.error().is(Code::kInvalidArgument, Subject::kBody)) {
-    return s3_fail("BadDigest", made.error().message());
-  }
-  if (!made) return std::unexpected(S3Error(made.error()));
-  XmlWriter xml;
-  xml.root("CompleteMultipartUploadResult");
-  const std::string scheme = call.http->tls ? "https://" : "http://";
-  xml.text("Location", scheme + std::string(call.header("host")) + "/" + call.bucket() + "/" + percent_encode(call.key(), true));
-  xml.text("Bucket", call.bucket());
-  xml.text("Key", call.key());
-  xml.text("ETag", quoted(made->etag));
-  if (made->checksum.algorithm != ChecksumAlgorithm::kNone) {
-    xml.text(checksum_element(made->checksum.algorithm), made->checksum.value);
-    xml.text("ChecksumType", made->checksum.type == ChecksumType::kComposite ? "COMPOSITE" : "FULL_OBJECT");
-  }
-  xml.close("CompleteMultipartUploadResult");
-  HttpResponse response = xml_response(xml.take());
-  add_version_header(*made, bucket, response.headers);
-  add_encryption_header(call, response.headers);
-  return response;
-}
-
 S3Result<HttpResponse> abort_multipart_upload(const Call& call) {
+  if (const auto since = parse_http_date(call.header("x-amz-if-match-initiated-time"))) {
+    HF_TRY(const Upload upload, call.objects().upload(call.bucket(), call.key(), call.query.get("uploadId")));
+    const bool future = *since > call.services->clock->wall_ms();
+    if (!future && *since / 1000 != upload.initiated_ms / 1000) return s3_fail("PreconditionFailed");
+  }
   HF_CHECK(call.objects().abort_upload(call.bucket(), call.key(), call.query.get("uploadId")));
   HttpResponse response;
   response.status = 204;
@@ -217,6 +152,10 @@ S3Result<HttpResponse> list_multipart_uploads(const Call& call) {
     write_person(xml, "Owner", u.owner);
     xml.text("StorageClass", "STANDARD");
     xml.text("Initiated", iso8601(u.initiated_ms));
+    if (u.checksum.algorithm != ChecksumAlgorithm::kNone) {
+      xml.text("ChecksumAlgorithm", checksum_name(u.checksum.algorithm));
+      xml.text("ChecksumType", u.checksum.type == ChecksumType::kComposite ? "COMPOSITE" : "FULL_OBJECT");
+    }
     xml.close("Upload");
   }
   for (const std::string& p : page.common_prefixes) {

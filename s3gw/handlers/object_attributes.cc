@@ -1,5 +1,9 @@
 // Tags, retention and legal hold of objects; GetObjectAttributes.
+#include <set>
+#include <sstream>
+
 #include "s3gw/handlers/request_parts.h"
+#include "s3gw/handlers/tagging.h"
 #include "s3gw/protocol/times.h"
 #include "s3gw/protocol/xml.h"
 
@@ -44,7 +48,7 @@ S3Result<HttpResponse> get_object_tagging(const Call& call) {
 
 S3Result<HttpResponse> put_object_tagging(const Call& call) {
   AttributeChange c;
-  HF_TRY(c.tags, parse_tagging_document(call.body, 10));
+  HF_TRY(c.tags, parse_tagging_document(call.body, kMaxObjectTags));
   return change(call, std::move(c), 200);
 }
 
@@ -55,8 +59,8 @@ S3Result<HttpResponse> delete_object_tagging(const Call& call) {
 }
 
 S3Result<HttpResponse> get_object_retention(const Call& call) {
-  HF_CHECK(need_lock(call));
   HF_TRY(const ObjectInfo info, object_info(call));
+  HF_CHECK(need_lock(call));
   const Retention& r = info.attributes.retention;
   if (r.mode == LockMode::kNone) return s3_fail("NoSuchObjectLockConfiguration");
   XmlWriter xml;
@@ -83,8 +87,8 @@ S3Result<HttpResponse> put_object_retention(const Call& call) {
 }
 
 S3Result<HttpResponse> get_object_legal_hold(const Call& call) {
-  HF_CHECK(need_lock(call));
   HF_TRY(const ObjectInfo info, object_info(call));
+  HF_CHECK(need_lock(call));
   XmlWriter xml;
   xml.root("LegalHold");
   xml.text("Status", info.attributes.legal_hold ? "ON" : "OFF");
@@ -93,25 +97,46 @@ S3Result<HttpResponse> get_object_legal_hold(const Call& call) {
 }
 
 S3Result<HttpResponse> put_object_legal_hold(const Call& call) {
-  HF_CHECK(need_lock(call));
   pugi::xml_document document;
   HF_TRY(const pugi::xml_node root, parse_xml(document, call.body, "LegalHold"));
   const std::string status = child_text(root, "Status");
   if (status != "ON" && status != "OFF") return s3_fail("MalformedXML");
+  HF_CHECK(need_lock(call));
   AttributeChange c;
   c.legal_hold = status == "ON";
   return change(call, std::move(c), 200);
 }
 
+namespace {
+
+// Clients send one header with a list, or one header a name.
+S3Result<std::set<std::string>> wanted_attributes(const Call& call) {
+  constexpr std::string_view kHeader = "x-amz-object-attributes";
+  static const std::set<std::string> kKnown = {"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"};
+  std::set<std::string> wanted;
+  for (const auto& [name, value] : call.http->headers.all()) {
+    if (name != kHeader) continue;
+    std::istringstream list(value);
+    for (std::string item; std::getline(list, item, ',');) {
+      std::erase(item, ' ');
+      if (item.empty()) continue;
+      if (!kKnown.contains(item)) return bad_argument(kHeader, item, "Invalid attribute name specified.");
+      wanted.insert(std::move(item));
+    }
+  }
+  if (wanted.empty()) {
+    return s3_fail("InvalidRequest", "The x-amz-object-attributes header specifying the attributes to be retrieved is either missing or empty");
+  }
+  return wanted;
+}
+
+}  // namespace
+
 S3Result<HttpResponse> get_object_attributes(const Call& call) {
+  HF_TRY(const std::set<std::string> wanted, wanted_attributes(call));
   HF_TRY(const ObjectInfo info, object_info(call));
   HF_TRY(const Bucket bucket, call.buckets().bucket(call.bucket()));
-  std::string wanted;  // clients send one header with a list, or one header a name
-  for (const auto& [name, value] : call.http->headers.all()) {
-    if (name == "x-amz-object-attributes") wanted += value + ",";
-  }
-  if (wanted.empty()) return s3_fail("InvalidArgument", "The x-amz-object-attributes header is missing");
-  const auto wants = [&](std::string_view name) { return wanted.find(name) != std::string::npos; };
+  const auto wants = [&](const char* name) { return wanted.contains(name); };
   XmlWriter xml;
   xml.root("GetObjectAttributesResponse");
   if (wants("ETag")) xml.text("ETag", info.etag);

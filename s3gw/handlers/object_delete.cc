@@ -1,6 +1,7 @@
 // DeleteObject and DeleteObjects.
 #include "s3gw/auth/policy.h"
 #include "s3gw/handlers/request_parts.h"
+#include "s3gw/protocol/times.h"
 #include "s3gw/protocol/xml.h"
 
 namespace holdfast::s3 {
@@ -13,20 +14,42 @@ std::string unquoted(std::string_view etag) {
   while (!etag.empty() && etag.back() == '"') etag.remove_suffix(1);
   return std::string(etag);
 }
+
+// Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html
+S3Result<void> read_delete_conditions(const Call& call, RemoveRequest& request) {
+  if (const auto match = call.header("if-match"); !match.empty()) request.if_match = {unquoted(match)};
+  if (const std::string size(call.header("x-amz-if-match-size")); !size.empty()) {
+    HF_TRY(request.if_match_size_bytes, parse_number(size, "x-amz-if-match-size", 0, UINT64_MAX / 2));
+  }
+  if (const auto when = call.header("x-amz-if-match-last-modified-time"); !when.empty()) {
+    request.if_match_modified_ms = parse_http_date(when);
+    if (!request.if_match_modified_ms) {
+      return bad_argument("x-amz-if-match-last-modified-time", when, "The time is not an HTTP date");
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 S3Result<HttpResponse> delete_object(const Call& call) {
   HF_TRY(const Bucket bucket, call.buckets().bucket(call.bucket()));
   std::vector<RemoveRequest> requests(1);
   requests[0].key = call.key();
-  HF_TRY(requests[0].version, version_of(call));
+  const auto ref = version_of(call);
+  if (!ref && ref.error().code != "NoSuchVersion") return std::unexpected(ref.error());
+  HttpResponse response;
+  response.status = 204;
+  if (!ref) {  // an id that no version here can have: it is gone already
+    response.headers.add("x-amz-version-id", call.query.get("versionId"));
+    return response;
+  }
+  requests[0].version = *ref;
   requests[0].bypass_governance = bypass_governance(call);
-  if (const auto match = call.header("if-match"); !match.empty()) requests[0].if_match = {unquoted(match)};
+  HF_CHECK(read_delete_conditions(call, requests[0]));
   const bool named = !requests[0].version.latest();
   HF_TRY(const auto results, call.objects().remove(call.bucket(), std::move(requests)));
   if (!results[0]) return std::unexpected(S3Error(results[0].error()));
-  HttpResponse response;
-  response.status = 204;
   const RemoveResult& r = *results[0];
   if (r.made_marker || r.removed_marker) response.headers.add("x-amz-delete-marker", "true");
   if (r.made_marker || (named && bucket.versioning != Versioning::kOff)) {
@@ -57,9 +80,9 @@ S3Result<HttpResponse> delete_objects(const Call& call) {
     S3Result<VersionRef> ref = item.version.empty() ? S3Result<VersionRef>(VersionRef{}) : parse_version_id(item.version);
     if (!allowed) {
       item.result = std::unexpected(allowed.error());
-    } else if (!ref) {
+    } else if (!ref && ref.error().code != "NoSuchVersion") {
       item.result = std::unexpected(ref.error());
-    } else {
+    } else if (ref) {
       r.version = *ref;
       asked.push_back(items.size());
       requests.push_back(std::move(r));

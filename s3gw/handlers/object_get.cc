@@ -23,7 +23,7 @@ S3Result<std::pair<ByteRange, uint64_t>> choose_range(const Call& call, const Ob
     return std::pair(range, uint64_t{0});
   }
   if (call.http->headers.has("range")) return s3_fail("InvalidRequest", "Cannot specify both Range header and partNumber query parameter");
-  HF_TRY(const uint64_t number, parse_number(call.query.get("partNumber"), "partNumber", 1, 10'000));
+  HF_TRY(const uint32_t number, parse_part_number(call));
   if (info.parts.empty()) {
     if (number != 1) return s3_fail("InvalidPartNumber");
     return std::pair(ByteRange{0, info.size_bytes, true}, uint64_t{0});
@@ -40,7 +40,7 @@ S3Result<std::shared_ptr<Opened>> open_object(const Call& call) {
   HF_TRY(const Bucket bucket, call.buckets().bucket(call.bucket()));
   HF_CHECK(check_encryption_headers(call));
   HF_TRY(const VersionRef ref, version_of(call));
-  if (call.query.has("partNumber")) HF_CHECK(parse_number(call.query.get("partNumber"), "partNumber", 1, 10'000));
+  if (call.query.has("partNumber")) HF_CHECK(parse_part_number(call));
   auto opened = std::make_shared<Opened>();
   HF_TRY(opened->reader, call.objects().get(call.bucket(), call.key(), ref));
   const ObjectInfo& info = opened->reader->info();

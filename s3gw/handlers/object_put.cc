@@ -25,15 +25,18 @@ S3Result<HttpResponse> commit_object(const Call& call, Attributes attributes, Ta
   return response;
 }
 
-S3Result<HttpResponse> commit_part(const Call& call, uint32_t number, const std::string& upload_id, TakenBody body) {
+S3Result<HttpResponse> commit_part(const Call& call, const Upload& upload, uint32_t number, TakenBody body) {
   PartInfo info;
   info.number = number;
   info.etag = body.etag;
   info.checksum = body.checksum.value;
-  HF_TRY(const PartInfo made, call.objects().put_part(call.bucket(), call.key(), upload_id, info, std::move(body.sink)));
+  HF_TRY(const PartInfo made, call.objects().put_part(call.bucket(), call.key(), upload.id, info, std::move(body.sink)));
   HttpResponse response;
   response.headers.add("ETag", quoted(made.etag));
-  if (!body.checksum.value.empty()) response.headers.add(checksum_header(body.checksum.algorithm), body.checksum.value);
+  // What the client asked for, at the upload's beginning or with the part.
+  const bool of_upload = upload.checksum.algorithm != ChecksumAlgorithm::kNone;
+  const Checksum& shown = of_upload ? body.checksum : body.announced;
+  if (!shown.value.empty()) response.headers.add(checksum_header(shown.algorithm), shown.value);
   add_encryption_header(call, response.headers);
   return response;
 }
@@ -49,17 +52,18 @@ S3Result<std::pair<Attributes, std::shared_ptr<BodyIntake>>> prepare_object(std:
 
 S3Result<std::pair<Upload, std::shared_ptr<BodyIntake>>> prepare_part(std::shared_ptr<const Call> call) {
   HF_CHECK(check_encryption_headers(*call));
-  HF_TRY(const PartsPage page,
-         call->objects().list_parts(call->bucket(), call->key(), call->query.get("uploadId"), UINT32_MAX - 1, 0));
+  HF_TRY(Upload upload, call->objects().upload(call->bucket(), call->key(), call->query.get("uploadId")));
   HF_TRY(const Checksum announced, announced_checksum(*call));
-  const ChecksumAlgorithm wanted = page.upload.checksum.algorithm;
-  if (wanted != ChecksumAlgorithm::kNone && announced.algorithm != ChecksumAlgorithm::kNone && announced.algorithm != wanted) {
+  const ChecksumAlgorithm wanted = upload.checksum.algorithm;
+  const bool any = announced.algorithm != ChecksumAlgorithm::kNone;
+  const bool needed = wanted != ChecksumAlgorithm::kNone && upload.checksum.type == ChecksumType::kComposite;
+  if (any ? wanted != ChecksumAlgorithm::kNone && announced.algorithm != wanted : needed) {
     return s3_fail("InvalidRequest", "Checksum Type mismatch occurred, expected checksum Type: " +
                                          std::string(checksum_name(wanted)) + ", actual checksum Type: " +
-                                         std::string(checksum_name(announced.algorithm)));
+                                         (any ? std::string(checksum_name(announced.algorithm)) : "null"));
   }
-  HF_TRY(auto intake, BodyIntake::begin(call, wanted));
-  return std::pair(page.upload, std::shared_ptr<BodyIntake>(std::move(intake)));
+  HF_TRY(auto intake, BodyIntake::begin(call, wanted == ChecksumAlgorithm::kNone ? ChecksumAlgorithm::kCrc64Nvme : wanted));
+  return std::pair(std::move(upload), std::shared_ptr<BodyIntake>(std::move(intake)));
 }
 
 constexpr uint64_t kSmallBytes = 64 << 10;
@@ -121,7 +125,7 @@ boost::asio::awaitable<S3Result<void>> put_object(std::shared_ptr<Call> call, Ht
 boost::asio::awaitable<S3Result<void>> upload_part(std::shared_ptr<Call> call, HttpExchange& exchange) {
   boost::asio::thread_pool& workers = *call->services->workers;
   S3Result<void> result;
-  auto number = parse_number(call->query.get("partNumber"), "partNumber", 1, 10'000);
+  auto number = parse_part_number(*call);
   if (!number) {
     result = std::unexpected(number.error());
     co_return result;
@@ -139,8 +143,8 @@ boost::asio::awaitable<S3Result<void>> upload_part(std::shared_ptr<Call> call, H
   }
   auto taken = std::make_shared<TakenBody>(std::move(*body));
   const auto part = static_cast<uint32_t>(*number);
-  const std::string upload_id = call->query.get("uploadId");
-  auto commit = [call, taken, part, upload_id] { return commit_part(*call, part, upload_id, std::move(*taken)); };
+  auto upload = std::make_shared<const Upload>(std::move(prepared->first));
+  auto commit = [call, taken, part, upload] { return commit_part(*call, *upload, part, std::move(*taken)); };
   S3Result<HttpResponse> response = co_await offload(workers, std::move(commit));
   result = co_await send_answer(call, exchange, std::move(response));
   co_return result;

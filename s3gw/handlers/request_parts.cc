@@ -1,4 +1,5 @@
 #include "s3gw/handlers/request_parts.h"
+#include "s3gw/handlers/tagging.h"
 
 #include <algorithm>
 #include <charconv>
@@ -37,15 +38,6 @@ std::string without_aws_chunked(std::string_view encoding) {
   return out;
 }
 
-S3Result<void> check_tag(const std::string& name, const std::string& value, const Pairs& before) {
-  if (name.empty() || name.size() > 512 || value.size() > 1024 || !valid_utf8(name) || !valid_utf8(value)) {
-    return s3_fail("InvalidTag", "A tag's key has 1 to 128 characters, its value at most 256");
-  }
-  const bool twice = std::any_of(before.begin(), before.end(), [&](const auto& t) { return t.first == name; });
-  if (twice) return s3_fail("InvalidTag", "Cannot provide multiple Tags with the same key");
-  return {};
-}
-
 std::vector<std::string> etag_list(std::string_view header) {
   std::vector<std::string> out;
   while (!header.empty()) {
@@ -77,17 +69,25 @@ S3Result<VersionRef> parse_version_id(const std::string& text) {
     return ref;
   }
   const auto raw = from_hex(text);
-  if (!raw || raw->size() != 16) return s3_fail("InvalidArgument", "Invalid version id specified");
+  if (!raw || raw->size() != 16) {
+    // Letters and digits can be an id of another server's, of a version that is not here.
+    const bool id = text.size() >= 16 && std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isalnum(c) != 0; });
+    if (id) return s3_fail_with({{"VersionId", text}}, "NoSuchVersion");
+    return bad_argument("versionId", text, "Invalid version id specified");
+  }
   uint64_t seq = 0;
   std::from_chars(text.data(), text.data() + 16, seq, 16);
-  if (hex64(mix(seq)) != std::string_view(text).substr(16)) return s3_fail("NoSuchVersion");
+  if (hex64(mix(seq)) != std::string_view(text).substr(16)) return s3_fail_with({{"VersionId", text}}, "NoSuchVersion");
   ref.seq = seq;
   return ref;
 }
 
 S3Result<VersionRef> version_of(const Call& call) {
-  if (!call.query.has("versionId")) return VersionRef{};
-  return parse_version_id(call.query.get("versionId"));
+  const std::string id = call.query.get("versionId");
+  // Tools write an empty id where they mean none. Not so of a removal: which version goes must be beyond doubt.
+  const bool removes = call.operation == Operation::kDeleteObject;
+  if (!call.query.has("versionId") || (id.empty() && !removes)) return VersionRef{};
+  return parse_version_id(id);
 }
 
 bool valid_utf8(std::string_view text) {
@@ -107,56 +107,15 @@ bool valid_utf8(std::string_view text) {
   return true;
 }
 
-S3Result<Pairs> parse_tagging_header(std::string_view text) {
-  HF_TRY(const Query parsed, Query::parse(text));
-  Pairs tags;
-  for (const auto& [name, value] : parsed.all()) {
-    HF_CHECK(check_tag(name, value, tags));
-    tags.emplace_back(name, value);
-  }
-  if (tags.size() > 10) return s3_fail("InvalidTag", "Object tags cannot be greater than 10");
-  return tags;
-}
-
-S3Result<Pairs> parse_tagging_document(std::string_view body, size_t max_tags) {
-  pugi::xml_document document;
-  HF_TRY(const pugi::xml_node root, parse_xml(document, body, "Tagging"));
-  Pairs tags;
-  const pugi::xml_node set = root.child("TagSet");
-  if (!set) return s3_fail("MalformedXML");
-  for (const pugi::xml_node tag : set.children("Tag")) {
-    std::string name = tag.child("Key").child_value();
-    std::string value = tag.child("Value").child_value();
-    HF_CHECK(check_tag(name, value, tags));
-    tags.emplace_back(std::move(name), std::move(value));
-  }
-  if (tags.size() > max_tags) return s3_fail("InvalidTag", "Too many tags: at most " + std::to_string(max_tags));
-  return tags;
-}
-
-std::string tagging_document(const Pairs& tags) {
-  XmlWriter xml;
-  xml.root("Tagging");
-  xml.open("TagSet");
-  for (const auto& [name, value] : tags) {
-    xml.open("Tag");
-    xml.text("Key", name);
-    xml.text("Value", value);
-    xml.close("Tag");
-  }
-  xml.close("TagSet");
-  xml.close("Tagging");
-  return xml.take();
-}
-
 S3Result<Retention> parse_retention(std::string_view mode, std::string_view until, int64_t now_ms) {
   Retention r;
   if (mode == "GOVERNANCE") r.mode = LockMode::kGovernance;
   else if (mode == "COMPLIANCE") r.mode = LockMode::kCompliance;
-  else return s3_fail("MalformedXML", "The retention mode must be GOVERNANCE or COMPLIANCE");
+  else return s3_fail("MalformedXML");
   const auto ms = parse_iso8601(until);
-  if (!ms) return s3_fail("InvalidArgument", "The retain until date must be provided in ISO 8601 format");
-  if (*ms <= now_ms) return s3_fail("InvalidArgument", "The retain until date must be in the future!");
+  constexpr std::string_view kHeader = "x-amz-object-lock-retain-until-date";
+  if (!ms) return bad_argument(kHeader, until, "The retain until date must be provided in ISO 8601 format");
+  if (*ms <= now_ms) return bad_argument(kHeader, until, "The retain until date must be in the future!");
   r.until_ms = *ms;
   return r;
 }
@@ -186,18 +145,18 @@ S3Result<Attributes> attributes_from_headers(const Call& call, const Bucket& buc
   const auto until = call.header("x-amz-object-lock-retain-until-date");
   const auto hold = call.header("x-amz-object-lock-legal-hold");
   if (mode.empty() && until.empty() && hold.empty()) return a;
-  if (!bucket.lock_enabled) return s3_fail("InvalidRequest", "Bucket is missing ObjectLockConfiguration");
   if (mode.empty() != until.empty()) {
-    return s3_fail("InvalidArgument",
-                   "x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied");
+    return bad_argument(mode.empty() ? "x-amz-object-lock-mode" : "x-amz-object-lock-retain-until-date", "",
+                        "x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied.");
   }
   if (!mode.empty()) {
-    if (mode != "GOVERNANCE" && mode != "COMPLIANCE") return s3_fail("InvalidArgument", "Unknown wormMode directive.");
+    if (mode != "GOVERNANCE" && mode != "COMPLIANCE") return bad_argument("x-amz-object-lock-mode", mode, "Unknown wormMode directive.");
     HF_TRY(a.retention, parse_retention(mode, until, call.services->clock->wall_ms()));
   }
   if (!hold.empty() && hold != "ON" && hold != "OFF") {
-    return s3_fail("InvalidArgument", "Legal Hold must be either of 'ON' or 'OFF'");
+    return bad_argument("x-amz-object-lock-legal-hold", hold, "Legal Hold must be either of 'ON' or 'OFF'");
   }
+  if (!bucket.lock_enabled) return s3_fail("InvalidRequest", "Bucket is missing ObjectLockConfiguration");
   a.legal_hold = hold == "ON";
   return a;
 }
@@ -253,6 +212,13 @@ S3Result<void> check_read_conditions(const Call& call, const ObjectInfo& info, s
   return {};
 }
 
+S3Result<std::string> checksum_type(const Call& call) {
+  std::string type(call.header("x-amz-checksum-type"));
+  for (char& c : type) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  if (type.empty() || type == "FULL_OBJECT" || type == "COMPOSITE") return type;
+  return s3_fail("InvalidRequest", "Value for x-amz-checksum-type header is invalid.");
+}
+
 S3Result<Checksum> announced_checksum(const Call& call) {
   Checksum c;
   const auto invalid = [](const std::string& header) {
@@ -260,24 +226,25 @@ S3Result<Checksum> announced_checksum(const Call& call) {
   };
   for (ChecksumAlgorithm a : kAllChecksums) {
     const std::string header = checksum_header(a);
+    if (!call.http->headers.has(header)) continue;
     const auto value = call.header(header);
-    if (value.empty()) continue;
     if (c.algorithm != ChecksumAlgorithm::kNone) {
       return s3_fail("InvalidRequest", "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.");
     }
-    if (!valid_checksum(a, value)) return invalid(header);
     c.algorithm = a;
     c.value = value;
   }
+  if (c.algorithm != ChecksumAlgorithm::kNone && !valid_checksum(c.algorithm, c.value)) return invalid(checksum_header(c.algorithm));
   for (const auto& [name, value] : call.http->headers.all()) {
     if (!name.starts_with("x-amz-checksum-")) continue;
     const std::string_view what = std::string_view(name).substr(15);
     const bool known = what == "algorithm" || what == "type" || what == "mode" || parse_checksum_name(what);
-    if (!known) return s3_fail("NotImplemented", "The checksum of header " + name + " is not implemented");
+    if (!known) return s3_fail("InvalidRequest", "Value for " + name + " header is invalid.");
   }
-  if (c.algorithm == ChecksumAlgorithm::kNone) {
-    const auto trailer = call.header("x-amz-trailer");
-    if (trailer.starts_with("x-amz-checksum-")) {
+  if (const auto trailer = call.header("x-amz-trailer"); trailer.starts_with("x-amz-checksum-")) {
+    if (c.algorithm != ChecksumAlgorithm::kNone) {
+      return s3_fail("InvalidRequest", "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.");
+    } else {
       const auto a = parse_checksum_name(trailer.substr(15));
       if (!a) return s3_fail("InvalidRequest", "The value specified in the x-amz-trailer header is not supported");
       c.algorithm = *a;
@@ -287,8 +254,7 @@ S3Result<Checksum> announced_checksum(const Call& call) {
   if (named.empty()) named = call.header("x-amz-checksum-algorithm");
   if (!named.empty()) {
     const auto a = parse_checksum_name(named);
-    if (!a) return s3_fail("InvalidRequest", "Checksum algorithm provided is unsupported. Please try again with any of the "
-                                             "valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]");
+    if (!a) return unsupported_checksum();
     if (c.algorithm != ChecksumAlgorithm::kNone && c.algorithm != *a) {
       return s3_fail("InvalidRequest", "Value for x-amz-sdk-checksum-algorithm header is invalid.");
     }
@@ -365,12 +331,19 @@ S3Result<ByteRange> parse_range(std::string_view header, uint64_t size) {
   return ByteRange{*first, end - *first + 1, true};
 }
 
+S3Result<uint32_t> parse_part_number(const Call& call) {
+  const std::string text = call.query.get("partNumber");
+  const auto number = parse_number(text, "partNumber", 1, 10'000);
+  if (!number) return bad_argument("partNumber", text, "Part number must be an integer between 1 and 10000, inclusive.");
+  return static_cast<uint32_t>(*number);
+}
+
 S3Result<uint64_t> parse_number(const std::string& text, std::string_view name, uint64_t min, uint64_t max) {
   uint64_t value = 0;
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
   if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size() || text.empty() || value < min || value > max) {
-    return s3_fail("InvalidArgument", "Argument " + std::string(name) + " must be an integer between " +
-                                          std::to_string(min) + " and " + std::to_string(max));
+    return bad_argument(name, text, "Argument " + std::string(name) + " must be an integer between " +
+                                        std::to_string(min) + " and " + std::to_string(max));
   }
   return value;
 }

@@ -14,9 +14,6 @@ S3Result<VersionRef> version_of(const Call& call);
 
 // Standard and x-amz-meta- headers, tags, lock headers. MetadataTooLarge, InvalidTag, InvalidRequest, ...
 S3Result<Attributes> attributes_from_headers(const Call& call, const Bucket& bucket);
-S3Result<Pairs> parse_tagging_header(std::string_view text);
-S3Result<Pairs> parse_tagging_document(std::string_view body, size_t max_tags);
-std::string tagging_document(const Pairs& tags);
 S3Result<Retention> parse_retention(std::string_view mode, std::string_view until, int64_t now_ms);
 
 // NotImplemented for encryption that this server does not do; InvalidRequest for algorithms nobody has.
@@ -28,6 +25,8 @@ S3Result<WriteConditions> write_conditions(const Call& call);
 // or "x-amz-copy-source-".
 S3Result<void> check_read_conditions(const Call& call, const ObjectInfo& info, std::string_view prefix);
 
+// x-amz-checksum-type in capitals: FULL_OBJECT, COMPOSITE, or empty. InvalidRequest.
+S3Result<std::string> checksum_type(const Call& call);
 // The checksum that a request announces as header: algorithm and value, or algorithm alone.
 S3Result<Checksum> announced_checksum(const Call& call);
 void add_checksum_headers(const Checksum& checksum, HttpHeaders& headers);
@@ -44,6 +43,7 @@ struct ByteRange {
 // "bytes=..." against an object's size; an unintelligible header is ignored, as S3 does. InvalidRange.
 S3Result<ByteRange> parse_range(std::string_view header, uint64_t object_bytes);
 
+S3Result<uint32_t> parse_part_number(const Call& call);  // of the query
 S3Result<uint64_t> parse_number(const std::string& text, std::string_view name, uint64_t min, uint64_t max);
 HttpResponse xml_response(std::string body, unsigned status = 200);
 bool bypass_governance(const Call& call);

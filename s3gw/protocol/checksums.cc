@@ -1,6 +1,6 @@
 #include "s3gw/protocol/checksums.h"
 
-#include "storage/base/checksum.h"
+#include "storage/base/bytes.h"
 
 namespace holdfast::s3 {
 
@@ -12,18 +12,6 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-size_t raw_bytes(ChecksumAlgorithm a) {
-  switch (a) {
-    case ChecksumAlgorithm::kCrc32:
-    case ChecksumAlgorithm::kCrc32c: return 4;
-    case ChecksumAlgorithm::kCrc64Nvme: return 8;
-    case ChecksumAlgorithm::kSha1: return 20;
-    case ChecksumAlgorithm::kSha256: return 32;
-    case ChecksumAlgorithm::kNone: return 0;
-  }
-  return 0;
-}
-
 }  // namespace
 
 std::string_view checksum_name(ChecksumAlgorithm a) {
@@ -33,12 +21,18 @@ std::string_view checksum_name(ChecksumAlgorithm a) {
     case ChecksumAlgorithm::kCrc64Nvme: return "CRC64NVME";
     case ChecksumAlgorithm::kSha1: return "SHA1";
     case ChecksumAlgorithm::kSha256: return "SHA256";
+    case ChecksumAlgorithm::kSha512: return "SHA512";
+    case ChecksumAlgorithm::kMd5: return "MD5";
+    case ChecksumAlgorithm::kXxhash64: return "XXHASH64";
+    case ChecksumAlgorithm::kXxhash3: return "XXHASH3";
+    case ChecksumAlgorithm::kXxhash128: return "XXHASH128";
     case ChecksumAlgorithm::kNone: return "";
   }
   return "";
 }
 
-std::string checksum_header(ChecksumAlgorithm a) { return "x-amz-checksum-" + lower(checksum_name(a)); }
+std::string lower_checksum_name(ChecksumAlgorithm a) { return lower(checksum_name(a)); }
+std::string checksum_header(ChecksumAlgorithm a) { return "x-amz-checksum-" + lower_checksum_name(a); }
 std::string checksum_element(ChecksumAlgorithm a) { return "Checksum" + std::string(checksum_name(a)); }
 
 std::optional<ChecksumAlgorithm> parse_checksum_name(std::string_view name) {
@@ -50,30 +44,13 @@ std::optional<ChecksumAlgorithm> parse_checksum_name(std::string_view name) {
 
 bool valid_checksum(ChecksumAlgorithm a, std::string_view value) {
   const auto raw = from_base64(value);
-  return raw && raw->size() == raw_bytes(a);
+  return raw && raw->size() == checksum_bytes(a);
 }
 
-RunningChecksum::RunningChecksum(ChecksumAlgorithm a) : algorithm_(a) {
-  if (a == ChecksumAlgorithm::kSha1) digest_.emplace(DigestKind::kSha1);
-  if (a == ChecksumAlgorithm::kSha256) digest_.emplace(DigestKind::kSha256);
-}
-
-void RunningChecksum::update(ByteSpan bytes) {
-  switch (algorithm_) {
-    case ChecksumAlgorithm::kCrc32: crc_ = crc32(bytes, static_cast<uint32_t>(crc_)); break;
-    case ChecksumAlgorithm::kCrc32c: crc_ = crc32c(bytes, static_cast<uint32_t>(crc_)); break;
-    case ChecksumAlgorithm::kCrc64Nvme: crc_ = crc64nvme(bytes, crc_); break;
-    default:
-      if (digest_) digest_->update(bytes);
-  }
-}
-
-std::string RunningChecksum::finish() {
-  if (digest_) return base64(as_bytes(digest_->finish()));
-  const size_t n = raw_bytes(algorithm_);
-  std::string raw(n, '\0');
-  for (size_t i = 0; i < n; ++i) raw[i] = static_cast<char>(crc_ >> (8 * (n - 1 - i)));
-  return base64(as_bytes(raw));
+std::unexpected<S3Error> unsupported_checksum() {
+  std::string names;
+  for (ChecksumAlgorithm a : kAllChecksums) names += (names.empty() ? "" : ", ") + std::string(checksum_name(a));
+  return s3_fail("InvalidRequest", "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [" + names + "]");
 }
 
 }  // namespace holdfast::s3

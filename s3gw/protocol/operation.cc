@@ -71,6 +71,24 @@ constexpr std::string_view kSubresources[] = {
     "ownershipControls", "policy", "policyStatus", "publicAccessBlock", "replication", "requestPayment", "restore",
     "retention", "select", "tagging", "torrent", "uploads", "versioning", "website", "session", "renameObject"};
 
+// Requests of the right form for another resource.
+S3Result<void> check_combination(const HttpRequest& request, const Query& query) {
+  if (request.method == "GET" && query.has("uploads")) {
+    return s3_fail("InvalidRequest", "Key is not expected for the GET method ?uploads subresource");
+  }
+  if (request.method == "GET" && query.has("versions")) {
+    return s3_fail("InvalidRequest", "There is no such thing as the ?versions sub-resource for a key");
+  }
+  if (request.method != "PUT") return {};
+  if (query.has("partNumber") && !query.has("uploadId")) {
+    return bad_argument("partNumber", query.get("partNumber"), "This operation does not accept partNumber without uploadId");
+  }
+  if (query.has("uploadId") && !query.has("partNumber")) {
+    return s3_fail_with({{"Method", request.method}, {"ResourceType", "UPLOAD"}}, "MethodNotAllowed");
+  }
+  return {};
+}
+
 template <size_t N>
 S3Result<Operation> look_up(const Route (&routes)[N], const HttpRequest& request, const Query& query) {
   const bool subresource = std::any_of(std::begin(kSubresources), std::end(kSubresources),
@@ -86,6 +104,22 @@ S3Result<Operation> look_up(const Route (&routes)[N], const HttpRequest& request
 }
 
 }  // namespace
+
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+bool valid_bucket_name(std::string_view name) {
+  if (name.size() < 3 || name.size() > 63) return false;
+  bool digits_and_dots = true;
+  for (size_t i = 0; i < name.size(); ++i) {
+    const char c = name[i];
+    const bool letter = c >= 'a' && c <= 'z', digit = c >= '0' && c <= '9';
+    if (!letter && !digit && c != '-' && c != '.') return false;
+    if ((i == 0 || i + 1 == name.size()) && !letter && !digit) return false;
+    if (c == '.' && i + 1 < name.size() && name[i + 1] == '.') return false;
+    digits_and_dots = digits_and_dots && (digit || c == '.');
+  }
+  const bool address = digits_and_dots && std::count(name.begin(), name.end(), '.') == 3;
+  return !address;
+}
 
 std::string_view operation_name(Operation operation) {
   if (operation == kListBuckets) return "ListBuckets";
@@ -151,16 +185,21 @@ S3Result<Target> parse_target(const HttpRequest& request, const std::vector<std:
 S3Result<Operation> route(const HttpRequest& request, const Target& target, const Query& query) {
   if (target.bucket.empty()) {
     if (request.method == "GET" || request.method == "HEAD") return kListBuckets;
-    return s3_fail("MethodNotAllowed");
+    return s3_fail_with({{"Method", request.method}, {"ResourceType", "SERVICE"}}, "MethodNotAllowed");
   }
   if (target.key.empty()) {
     if (request.method == "POST" && !query.has("delete")) return s3_fail("NotImplemented");
     return look_up(kBucketRoutes, request, query);
   }
+  HF_CHECK(check_combination(request, query));
   HF_TRY(const Operation operation, look_up(kObjectRoutes, request, query));
   const bool copies = request.headers.has("x-amz-copy-source");
   if (copies && operation == kPutObject) return kCopyObject;
   if (copies && operation == kUploadPart) return kUploadPartCopy;
+  if (copies && request.method != "PUT") {
+    return bad_argument("x-amz-copy-source", request.headers.get("x-amz-copy-source"),
+                        "You can only specify a copy source header for copy requests.");
+  }
   return operation;
 }
 

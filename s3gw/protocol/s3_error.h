@@ -4,6 +4,7 @@
 
 #include <expected>
 #include <string>
+#include <vector>
 
 #include "storage/base/status.h"
 
@@ -18,6 +19,7 @@ struct S3Error {
   std::string code;
   std::string message;
   bool alarm = false;  // stored bytes are damaged, or the program is at fault
+  std::vector<std::pair<std::string, std::string>> fields = {};  // more elements of the document, such as ArgumentName
 };
 
 template <typename T>
@@ -30,6 +32,12 @@ template <typename... Args>
 std::unexpected<S3Error> s3_fail(Args&&... args) {
   return std::unexpected(s3_error(std::forward<Args>(args)...));
 }
+
+// The same with further elements of the error document.
+using ErrorFields = std::vector<std::pair<std::string, std::string>>;
+std::unexpected<S3Error> s3_fail_with(ErrorFields fields, std::string_view code, std::string_view message = {});
+// InvalidArgument that names the argument and its value.
+std::unexpected<S3Error> bad_argument(std::string_view name, std::string_view value, std::string_view message);
 
 // The XML body.
 std::string error_document(const S3Error& error, std::string_view resource, std::string_view request_id);

@@ -10,10 +10,12 @@ static const EVP_MD* algorithm(DigestKind kind) {
   static EVP_MD* const md5 = EVP_MD_fetch(nullptr, "MD5", nullptr);
   static EVP_MD* const sha1 = EVP_MD_fetch(nullptr, "SHA1", nullptr);
   static EVP_MD* const sha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  static EVP_MD* const sha512 = EVP_MD_fetch(nullptr, "SHA512", nullptr);
   switch (kind) {
     case DigestKind::kMd5: return md5;
     case DigestKind::kSha1: return sha1;
     case DigestKind::kSha256: return sha256;
+    case DigestKind::kSha512: return sha512;
   }
   return nullptr;
 }

@@ -10,7 +10,7 @@ struct evp_md_ctx_st;
 
 namespace holdfast {
 
-enum class DigestKind { kMd5, kSha1, kSha256 };
+enum class DigestKind { kMd5, kSha1, kSha256, kSha512 };
 
 // One running digest. Not thread-safe. After finish() it starts anew.
 class Digest {
@@ -21,7 +21,7 @@ class Digest {
 
   void update(ByteSpan bytes);
   void update(std::string_view text) { update(as_bytes(text)); }
-  std::string finish();  // raw bytes: 16, 20 or 32
+  std::string finish();  // raw bytes: 16, 20, 32 or 64
 
   static std::string of(DigestKind kind, ByteSpan bytes);
 

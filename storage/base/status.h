@@ -37,6 +37,7 @@ enum class Subject {
   kPartOrder,
   kPartSize,
   kBody,
+  kBodySize,
   kLock,
   kDevice,
   kPool,

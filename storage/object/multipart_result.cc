@@ -52,19 +52,20 @@ std::string composite(ChecksumAlgorithm algorithm, const std::vector<StoredPart>
   for (const StoredPart& p : parts) {
     if (const auto raw = from_base64(p.info.checksum)) all += as_text(*raw);
   }
-  std::string result;
-  switch (algorithm) {
-    case ChecksumAlgorithm::kSha1: result = Digest::of(DigestKind::kSha1, as_bytes(all)); break;
-    case ChecksumAlgorithm::kSha256: result = Digest::of(DigestKind::kSha256, as_bytes(all)); break;
-    case ChecksumAlgorithm::kCrc32: result = big_endian(crc32(as_bytes(all))); break;
-    case ChecksumAlgorithm::kCrc32c: result = big_endian(crc32c(as_bytes(all))); break;
-    default: result = big_endian(crc64nvme(as_bytes(all))); break;
-  }
-  return base64(as_bytes(result)) + "-" + std::to_string(parts.size());
+  RunningChecksum checksum(algorithm);
+  checksum.update(as_bytes(all));
+  return checksum.finish_base64() + "-" + std::to_string(parts.size());
 }
 
-Result<std::vector<StoredPart>> pick(std::vector<StoredPart> stored, const CompleteRequest& request) {
-  std::map<uint32_t, StoredPart> by_number;
+using PartsByNumber = std::map<uint32_t, StoredPart>;
+
+std::string found_checksum(PartsByNumber::const_iterator part, const PartsByNumber& all) {
+  return part == all.end() ? std::string() : part->second.info.checksum;
+}
+
+// The parts that the request names. Their checksums were kept with the algorithm `kept`.
+Result<std::vector<StoredPart>> pick(std::vector<StoredPart> stored, const CompleteRequest& request, ChecksumAlgorithm kept) {
+  PartsByNumber by_number;
   for (StoredPart& p : stored) by_number.emplace(p.info.number, std::move(p));
   std::vector<StoredPart> picked;
   uint32_t before = 0;
@@ -74,8 +75,8 @@ Result<std::vector<StoredPart>> pick(std::vector<StoredPart> stored, const Compl
     }
     before = wanted.number;
     const auto found = by_number.find(wanted.number);
-    const bool match = found != by_number.end() && found->second.info.etag == wanted.etag &&
-                       (wanted.checksum.empty() || wanted.checksum == found->second.info.checksum);
+    const bool other = wanted.checksum.algorithm == kept && wanted.checksum.value != found_checksum(found, by_number);
+    const bool match = found != by_number.end() && found->second.info.etag == wanted.etag && !other;
     if (!match) return error(invalid_part(wanted.number));
     picked.push_back(std::move(found->second));
   }
@@ -100,24 +101,29 @@ std::string part_list_fingerprint(const std::vector<CompletedPart>& parts) {
 
 Result<StoredVersion> assemble(const Upload& upload, std::vector<StoredPart> stored, const CompleteRequest& request) {
   StoredVersion version;
-  HF_TRY(version.parts, pick(std::move(stored), request));
+  // An upload that names no algorithm keeps CRC64NVME, as S3 does.
+  const bool named = upload.checksum.algorithm != ChecksumAlgorithm::kNone;
+  const Checksum kept = named ? upload.checksum : Checksum{ChecksumAlgorithm::kCrc64Nvme, ChecksumType::kFullObject, ""};
+  HF_TRY(version.parts, pick(std::move(stored), request, kept.algorithm));
   std::string digests;
   for (const StoredPart& p : version.parts) {
     version.info.size_bytes += p.info.size_bytes;
     if (const auto md5 = from_hex(p.info.etag)) digests += as_text(*md5);
   }
   if (request.size_bytes && *request.size_bytes != version.info.size_bytes) {
-    return error(Code::kInvalidArgument, Subject::kBody, "the parts add up to another size than announced");
+    return error(Code::kInvalidArgument, Subject::kBodySize,
+                 "The provided 'x-amz-mp-object-size' header value " + std::to_string(*request.size_bytes) +
+                     " does not match what was computed: " + std::to_string(version.info.size_bytes));
   }
   version.info.key = upload.key;
   version.info.etag = hex(as_bytes(Digest::of(DigestKind::kMd5, as_bytes(digests)))) + "-" +
                       std::to_string(version.parts.size());
   version.info.attributes = upload.attributes;
   Checksum& checksum = version.info.checksum;
-  checksum = upload.checksum;
+  checksum = kept;
   const bool all_have = std::all_of(version.parts.begin(), version.parts.end(),
                                     [](const StoredPart& p) { return !p.info.checksum.empty(); });
-  if (checksum.algorithm == ChecksumAlgorithm::kNone || !all_have) {
+  if (!all_have) {
     checksum = {};
     return version;
   }
@@ -127,7 +133,7 @@ Result<StoredVersion> assemble(const Upload& upload, std::vector<StoredPart> sto
   // Clients give a composite value with or without its "-<parts>".
   const bool match = request.checksum == checksum.value || checksum.value.starts_with(request.checksum + "-");
   if (given && !match) {
-    return error(Code::kInvalidArgument, Subject::kBody, "the checksum given does not match that of the parts");
+    return error(Code::kInvalidArgument, Subject::kBody, "the checksum given for the object is not that of its parts");
   }
   return version;
 }

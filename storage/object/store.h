@@ -26,6 +26,7 @@ class Store final : public ObjectStore, public BucketStore, public UserStore {
   Result<PartInfo> put_part(const std::string& bucket, const std::string& key, const std::string& upload_id,
                             PartInfo info, std::unique_ptr<BodySink> body) override;
   Result<ObjectInfo> complete_upload(CompleteRequest request) override;
+  Result<Upload> upload(const std::string& bucket, const std::string& key, const std::string& upload_id) override;
   Result<void> abort_upload(const std::string& bucket, const std::string& key, const std::string& upload_id) override;
   Result<UploadPage> list_uploads(const std::string& bucket, UploadQuery query) override;
   Result<PartsPage> list_parts(const std::string& bucket, const std::string& key, const std::string& upload_id,

@@ -51,7 +51,7 @@ Result<Bucket> Store::change_bucket(const std::string& name, std::function<Resul
     HF_CHECK(change(changed));
     if (bucket->lock_enabled && (changed.versioning != Versioning::kEnabled || !changed.lock_enabled)) {
       return error(Code::kFailedPrecondition, Subject::kLock,
-                   "bucket \"" + name + "\" has object lock: its versioning stays enabled");
+                   "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.");
     }
     if (changed.versioning == Versioning::kOff && bucket->versioning != Versioning::kOff) {
       return error(Code::kInvalidArgument, Subject::kBucket, "versioning can be suspended, not switched off");

@@ -117,6 +117,12 @@ Result<ObjectInfo> Store::complete_upload(CompleteRequest request) {
   return made;
 }
 
+// Uploads begin and end in settled commits, so the index knows of every one that was acknowledged.
+Result<Upload> Store::upload(const std::string& bucket, const std::string& key, const std::string& upload_id) {
+  HF_TRY(const Place place, find(bucket));
+  return find_upload(*place.pool, place.bucket, key, upload_id);
+}
+
 Result<void> Store::abort_upload(const std::string& bucket, const std::string& key, const std::string& upload_id) {
   HF_TRY(const Place place, find(bucket));
   CommitRequest commit;

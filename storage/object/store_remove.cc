@@ -1,3 +1,4 @@
+#include <map>
 #include <set>
 
 #include "storage/object/store.h"
@@ -8,8 +9,16 @@ namespace holdfast {
 namespace {
 
 Result<void> check_match(const RemoveRequest& r, const VersionPtr& version) {
-  if (r.if_match.empty()) return {};
+  if (r.if_match.empty() && !r.if_match_size_bytes && !r.if_match_modified_ms) return {};
   if (!version || version->info.is_marker) return error(no_such_key(r.key));
+  const ObjectInfo& info = version->info;
+  if (r.if_match_size_bytes && *r.if_match_size_bytes != info.size_bytes) {
+    return error(Code::kFailedPrecondition, Subject::kKey, "\"" + r.key + "\" has another size");
+  }
+  if (r.if_match_modified_ms && *r.if_match_modified_ms / 1000 != info.modified_ms / 1000) {
+    return error(Code::kFailedPrecondition, Subject::kKey, "\"" + r.key + "\" was modified at another time");
+  }
+  if (r.if_match.empty()) return {};
   const bool match = std::find(r.if_match.begin(), r.if_match.end(), version->info.etag) != r.if_match.end() ||
                      std::find(r.if_match.begin(), r.if_match.end(), "*") != r.if_match.end();
   if (!match) return error(Code::kFailedPrecondition, Subject::kKey, "If-Match: \"" + r.key + "\" has another ETag");
@@ -72,14 +81,21 @@ Result<std::vector<Result<RemoveResult>>> Store::remove(const std::string& bucke
     const auto bucket = place.pool->catalog().bucket(place.bucket.id);
     if (!bucket) return error(Code::kNotFound, Subject::kBucket, "no bucket \"" + bucket_name + "\"");
     std::set<std::pair<std::string, VersionSeq>> gone;
+    std::map<std::string, RemoveResult> marked;
     for (const RemoveRequest& r : requests) {
       const size_t before = facts.size();
       const bool marker = r.version.latest() && bucket->versioning != Versioning::kOff;
+      // A key named twice in one request gets one marker.
+      if (const auto before_it = marked.find(r.key); marker && before_it != marked.end()) {
+        results.push_back(before_it->second);
+        continue;
+      }
       auto result = marker ? add_marker(c, *place.pool, *bucket, r, facts)
                            : remove_version(c, *place.pool, *bucket, r, facts);
       // The same version named twice in one request goes once.
       const bool repeated = !marker && facts.size() > before && !gone.emplace(r.key, result->seq).second;
       if (repeated) facts.pop_back();
+      if (marker && result) marked.emplace(r.key, *result);
       results.push_back(std::move(result));
     }
     return facts;
@@ -105,8 +121,9 @@ Result<ObjectInfo> Store::change_attributes(const std::string& bucket_name, cons
     if (change.retention) {
       const int64_t now_ms = place.pool->time().now_ms();
       const bool active = a.retention.mode != LockMode::kNone && a.retention.until_ms > now_ms;
+      // Longer is always allowed. Another mode is not, not even a stricter one: it could never be taken back.
       const bool weaker = change.retention->mode == LockMode::kNone || change.retention->until_ms < a.retention.until_ms ||
-                          (a.retention.mode == LockMode::kCompliance && change.retention->mode != LockMode::kCompliance);
+                          change.retention->mode != a.retention.mode;
       const bool may = a.retention.mode == LockMode::kGovernance && change.bypass_governance;
       if (active && weaker && !may) {
         return error(Code::kPermissionDenied, Subject::kLock, "the retention of \"" + key + "\" may not be shortened");

@@ -5,6 +5,7 @@
 
 #include "storage/base/bytes.h"
 #include "storage/base/checksum.h"
+#include "storage/base/checksum_algorithm.h"
 #include "storage/base/crc_combine.h"
 #include "storage/base/digest.h"
 #include "storage/crypto/aead.h"
@@ -32,6 +33,45 @@ TEST(Checksum, ChainsAndCombines) {
     EXPECT_EQ(combine_crc(CrcKind::kCrc32c, crc32c(as_bytes(a)), crc32c(as_bytes(b)), b.size()), crc32c(as_bytes(ab)));
     EXPECT_EQ(combine_crc(CrcKind::kCrc64Nvme, crc64nvme(as_bytes(a)), crc64nvme(as_bytes(b)), b.size()), crc64nvme(as_bytes(ab)));
   }
+}
+
+// Bit by bit, as the polynomial is written down.
+uint64_t crc64nvme_plain(ByteSpan bytes) {
+  uint64_t c = ~0ULL;
+  for (std::byte b : bytes) {
+    c ^= static_cast<uint64_t>(b);
+    for (int bit = 0; bit < 8; ++bit) c = (c & 1) != 0 ? (c >> 1) ^ 0x9a6c9329ac4bc9b5 : c >> 1;
+  }
+  return ~c;
+}
+
+TEST(Checksum, Crc64OfEveryLengthAndAlignment) {
+  const std::string text = random_text(7, 700);
+  for (size_t from = 0; from < 17; ++from) {
+    for (size_t n = 0; n + from <= text.size(); n += n < 300 ? 1 : 37) {
+      const ByteSpan bytes = as_bytes(text).subspan(from, n);
+      ASSERT_EQ(crc64nvme(bytes), crc64nvme_plain(bytes)) << "from " << from << ", " << n << " bytes";
+    }
+  }
+}
+
+// The values are those of the specifications' authors: FIPS 180-4 and RFC 1321 for "abc", xxHash's own test program
+// for the empty input.
+TEST(Checksum, RunningKnownAnswers) {
+  const auto of = [](ChecksumAlgorithm a, std::string_view text) {
+    RunningChecksum sum(a);
+    for (const char& c : text) sum.update(as_bytes(std::string_view(&c, 1)));
+    const std::string raw = sum.finish();
+    EXPECT_EQ(raw.size(), checksum_bytes(a));
+    return hex(as_bytes(raw));
+  };
+  EXPECT_EQ(of(ChecksumAlgorithm::kSha512, "abc").substr(0, 32), "ddaf35a193617abacc417349ae204131");
+  EXPECT_EQ(of(ChecksumAlgorithm::kMd5, "abc"), "900150983cd24fb0d6963f7d28e17f72");
+  EXPECT_EQ(of(ChecksumAlgorithm::kXxhash64, ""), "ef46db3751d8e999");
+  EXPECT_EQ(of(ChecksumAlgorithm::kXxhash3, ""), "2d06800538d394c2");
+  EXPECT_EQ(of(ChecksumAlgorithm::kXxhash128, ""), "99aa06d3014798d86001c324468d497f");
+  EXPECT_EQ(of(ChecksumAlgorithm::kCrc32, "123456789"), "cbf43926");
+  EXPECT_EQ(of(ChecksumAlgorithm::kCrc64Nvme, "123456789"), "ae8b14860a799888");
 }
 
 TEST(Digest, KnownAnswers) {

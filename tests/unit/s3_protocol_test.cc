@@ -4,6 +4,7 @@
 #include "s3gw/auth/chunked_body.h"
 #include "s3gw/auth/policy.h"
 #include "s3gw/handlers/request_parts.h"
+#include "s3gw/handlers/tagging.h"
 #include "s3gw/protocol/times.h"
 #include "storage/net/sigv4.h"
 
@@ -190,8 +191,8 @@ TEST(Policy, RolesAndScopes) {
 
 TEST(Tagging, Limits) {
   EXPECT_EQ(parse_tagging_header("a=1&b=2")->size(), 2u);
-  EXPECT_EQ(parse_tagging_header("a=1&a=2").error().code, "InvalidTag");
-  EXPECT_EQ(parse_tagging_header("a&b&c&d&e&f&g&h&i&j&k").error().code, "InvalidTag");
+  EXPECT_EQ(parse_tagging_header("a=1&a=2").error().code, "InvalidArgument");
+  EXPECT_EQ(parse_tagging_header("a&b&c&d&e&f&g&h&i&j&k").error().code, "BadRequest");
   EXPECT_EQ(parse_tagging_document("<Tagging/>", 10).error().code, "MalformedXML");
   EXPECT_EQ(parse_tagging_document("<!DOCTYPE x><Tagging><TagSet/></Tagging>", 10).error().code, "MalformedXML");
 }

@@ -203,7 +203,7 @@ TEST_P(StoreTest, MultipartAssemblesRepeatsAndFrees) {
     ASSERT_TRUE(part) << part.error().to_string();
     if (n == 5) continue;  // left out
     whole += body;
-    complete.parts.push_back({n, info.etag, ""});
+    complete.parts.push_back({n, info.etag, {}});
   }
   auto wrong = complete;
   wrong.parts[0].etag = "00";
