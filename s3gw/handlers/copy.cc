@@ -87,7 +87,16 @@ S3Result<Attributes> copied_attributes(const Call& call, const Bucket& bucket, c
     return bad_argument("x-amz-tagging-directive", tagging, "Unknown tagging directive.");
   }
   HF_TRY(Attributes given, attributes_from_headers(call, bucket));
-  if (metadata != "REPLACE") given.headers = source.attributes.headers;
+  if (metadata != "REPLACE") {
+    // A redirect is given anew with each object; S3 does not copy it.
+    constexpr std::string_view kRedirect = "x-amz-website-redirect-location";
+    Pairs headers = source.attributes.headers;
+    std::erase_if(headers, [](const auto& h) { return h.first == kRedirect; });
+    for (const auto& h : given.headers) {
+      if (h.first == kRedirect) headers.push_back(h);
+    }
+    given.headers = std::move(headers);
+  }
   if (tagging != "REPLACE") given.tags = source.attributes.tags;
   return given;
 }
