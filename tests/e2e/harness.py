@@ -32,10 +32,24 @@ def wait_until(what, condition, seconds=30):
     raise AssertionError(f"waited {seconds} s for {what}")
 
 
-def connects(port):
+def connects(port, address="127.0.0.1"):
     with socket.socket() as s:
         s.settimeout(1)
-        return s.connect_ex(("127.0.0.1", port)) == 0
+        return s.connect_ex((address, port)) == 0
+
+
+class Certificate:
+    """A self-signed certificate for an address, which is its own authority."""
+
+    def __init__(self, directory, address="127.0.0.1", name="tls"):
+        self.certificate = pathlib.Path(directory) / f"{name}.crt"
+        self.key = pathlib.Path(directory) / f"{name}.key"
+        self.make(address)
+
+    def make(self, address="127.0.0.1"):
+        run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30",
+             "-subj", f"/CN={address}", "-addext", f"subjectAltName=IP:{address}", "-keyout", self.key, "-out", self.certificate])
+        self.key.chmod(0o600)
 
 
 class Target:
@@ -93,16 +107,19 @@ class Target:
 
 
 class Daemon:
-    """holdfastd on a file pool, or on a Target's LUN."""
+    """holdfastd on a file pool, or on a Target's LUN; with TLS where it gets a Certificate."""
 
-    def __init__(self, directory, target=None, size="6G", arguments=()):
+    def __init__(self, directory, target=None, size="6G", arguments=(), address="127.0.0.1", certificate=None):
         self.directory = pathlib.Path(directory)
         self.run = self.directory / "run"
         self.port = free_port()
+        self.address = address
+        self.scheme = "https" if certificate else "http"
         self.target = target
         self.process = None
-        command = [HOLDFAST, "--output", "json", "init", "--dir", self.run, "--size", size, "--plain-http",
-                   "--listen", f"127.0.0.1:{self.port}", *arguments]
+        security = ["--certificate", certificate.certificate, "--key", certificate.key] if certificate else ["--plain-http"]
+        command = [HOLDFAST, "--output", "json", "init", "--dir", self.run, "--size", size,
+                   "--listen", f"{address}:{self.port}", *security, *arguments]
         if target is not None:
             command += ["--device", target.url, *target.device_arguments()]
         done = subprocess.run([str(c) for c in command], capture_output=True, text=True)
@@ -116,14 +133,14 @@ class Daemon:
 
     @property
     def endpoint(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self.scheme}://{self.address}:{self.port}"
 
     def start(self, *arguments, wait=True):
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen([str(HOLDFASTD), "--config", str(self.run / "holdfastd.yaml"), *arguments],
                                             stdout=log, stderr=log)
         if wait:
-            wait_until("holdfastd to serve", lambda: self.alive() and connects(self.port), 60)
+            wait_until("holdfastd to serve", lambda: self.alive() and connects(self.port, self.address), 60)
 
     def alive(self):
         assert self.process.poll() is None, "holdfastd ended:\n" + self.log()[-3000:]
