@@ -1,6 +1,7 @@
 // The command line. Commands on devices work without a daemon; all others talk to the running one.
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
+#include <csignal>
 #include <iostream>
 
 #include "daemon/app/app.h"
@@ -152,6 +153,7 @@ void add_device_commands(CLI::App& app, CliContext& c) {
 }  // namespace holdfast
 
 int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // a lost session is an error of its call
   CLI::App app("holdfast: administration of a Holdfast appliance");
   app.require_subcommand(1);
   app.fallthrough();

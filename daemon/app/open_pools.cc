@@ -63,6 +63,8 @@ Result<std::unique_ptr<Pool>> open_pool(const Config& config, const PoolConfig& 
   if (failed) return error(Code::kIoError, Subject::kConfig, "directory " + directory + ": " + failed.message());
   open.index_path = directory + "/" + pool.name + ".sqlite3";
   open.accept_loss = flags.accept_loss;
+  open.take_over = flags.take_over;
+  open.moved_device = flags.moved_device;
   open.rebuild_index = flags.rebuild_index;
   open.holder = holder_text();
   auto opened = Pool::open(std::move(device), open, clock, random);

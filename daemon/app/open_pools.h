@@ -9,6 +9,7 @@ namespace holdfast {
 
 struct OpenFlags {
   bool take_over = false;
+  bool moved_device = false;
   bool accept_loss = false;
   bool rebuild_index = false;
 };

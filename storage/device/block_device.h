@@ -15,7 +15,14 @@ struct DeviceInfo {
   uint64_t size_bytes = 0;
   uint32_t block_bytes = 4096;  // max(4096, physical sector): the unit of every write
   bool can_discard = false;
+  // No other host can write it: by a reservation, or because it is a file. Otherwise its holder keeps a heartbeat on it.
+  bool exclusive = false;
 };
+
+// Does this identity follow the device wherever it is attached? Paths and device numbers do not.
+inline bool is_lasting(const std::string& identity) {
+  return !identity.empty() && !identity.starts_with("file:") && !identity.starts_with("block:");
+}
 
 // Blocking and thread-safe: any number of threads may call at once; the order of concurrent calls is not
 // defined. Offsets and lengths are multiples of info().block_bytes for writes, of 512 for reads; memory of

@@ -6,10 +6,12 @@
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <fstream>
 
 namespace holdfast {
 
@@ -48,10 +50,17 @@ class FileDevice final : public BlockDevice {
 
   Result<void> read(uint64_t offset, MutableByteSpan out) override {
     if (!is_block_) return read_all(buffered_.get(), offset, out);
-    if (aligned(out.data(), out.size())) return read_all(direct_.get(), offset, out);
-    AlignedBuffer bounce(align_up(out.size(), 4096));
-    HF_CHECK(read_all(direct_.get(), offset, bounce.span()));
-    std::copy_n(bounce.data(), out.size(), out.data());
+    const uint64_t sector = info_.block_bytes;
+    if (aligned(out.data(), out.size()) && offset % sector == 0 && out.size() % sector == 0) {
+      return read_all(direct_.get(), offset, out);
+    }
+    // Direct reads are of whole sectors.
+    const uint64_t first = offset / sector * sector;
+    const uint64_t end = std::min(align_up(offset + out.size(), sector), info_.size_bytes);
+    if (offset + out.size() > end) return error(Code::kIoError, Subject::kDevice, "read past the end of " + info_.name);
+    AlignedBuffer bounce(end - first);
+    HF_CHECK(read_all(direct_.get(), first, bounce.span()));
+    std::copy_n(bounce.data() + (offset - first), out.size(), out.data());
     return {};
   }
 
@@ -115,6 +124,17 @@ class FileDevice final : public BlockDevice {
   bool is_block_;
 };
 
+// The World Wide Identifier where the kernel knows one: it survives renaming. Otherwise the device number.
+std::string block_identity(dev_t device) {
+  const std::string number = std::to_string(major(device)) + ":" + std::to_string(minor(device));
+  for (const char* file : {"/wwid", "/device/wwid"}) {
+    std::ifstream wwid("/sys/dev/block/" + number + file);
+    std::string text;
+    if (std::getline(wwid, text) && !text.empty()) return "wwid:" + text;
+  }
+  return "block:" + number;
+}
+
 Result<Fd> open_locked(const std::string& path, const FileDeviceOptions& options) {
   struct stat st {};
   const bool is_block = ::stat(path.c_str(), &st) == 0 && S_ISBLK(st.st_mode);
@@ -161,8 +181,9 @@ Result<std::unique_ptr<BlockDevice>> open_file_device(const std::string& path, c
     unsigned physical = 0;
     if (::ioctl(direct.get(), BLKGETSIZE64, &info.size_bytes) != 0) return error(io_status("size of", path, errno));
     if (::ioctl(direct.get(), BLKPBSZGET, &physical) == 0) info.block_bytes = std::max(4096u, physical);
-    info.identity = "block:" + std::to_string(st.st_rdev);
+    info.identity = block_identity(st.st_rdev);
   } else if (S_ISREG(st.st_mode)) {
+    info.exclusive = true;
     info.size_bytes = static_cast<uint64_t>(st.st_size);
     info.identity = "file:" + std::to_string(st.st_dev) + ":" + std::to_string(st.st_ino);
   } else {

@@ -14,7 +14,9 @@
 #include <thread>
 
 #include "storage/base/log.h"
+#include "storage/device/iscsi_call.h"
 #include "storage/device/iscsi_login.h"
+#include "storage/device/local_lock.h"
 
 namespace holdfast {
 
@@ -26,6 +28,7 @@ constexpr size_t kDepth = 16;
 constexpr auto kReservationPeriod = std::chrono::seconds(2);
 constexpr auto kHoldProofAge = std::chrono::seconds(6);
 constexpr auto kReconnectPause = std::chrono::milliseconds(500);
+constexpr int kLoginReadDeadlineS = 20;
 
 enum class Op { kRead, kWrite, kFlush, kDiscard };
 
@@ -71,11 +74,19 @@ class IscsiDevice final : public BlockDevice {
   }
 
   Result<void> start() {
+    // Before the login: a second session of the same initiator would end the first one's.
+    if (!options_.read_only_probe) {
+      HF_TRY(lock_, LocalLock::take(address_.target + "/" + std::to_string(address_.lun), info_.name));
+    }
     HF_CHECK(log_in());
+    if (!options_.read_only_probe) {
+      HF_TRY(lun_lock_, LocalLock::take(lun_.identity, info_.name));  // the same LUN by another target name
+    }
     info_.identity = lun_.identity;
     info_.size_bytes = lun_.size_bytes;
     info_.block_bytes = std::max(4096u, lun_.physical_bytes);
     info_.can_discard = lun_.can_unmap;
+    info_.exclusive = lun_.reservations;
     options_.take_over = false;  // once, by an operator's word; a reconnect never preempts
     thread_ = std::thread([this] { loop(); });
     return {};
@@ -377,18 +388,19 @@ class IscsiDevice final : public BlockDevice {
 
   // A read inside the login, before anything else is sent.
   Result<void> read_now(uint64_t offset, MutableByteSpan out) {
-    scsi_task* task = iscsi_read16_sync(context_.get(), address_.lun, offset / lun_.sector_bytes, static_cast<uint32_t>(out.size()),
-                                        static_cast<int>(lun_.sector_bytes), 0, 0, 0, 0, 0);
-    const bool good = task != nullptr && task->status == SCSI_STATUS_GOOD && task->datain.size >= static_cast<int>(out.size());
+    const ScsiTask task = call_scsi(context_.get(), [&](iscsi_context* c, iscsi_command_cb callback, void* data) {
+      return iscsi_read16_task(c, address_.lun, offset / lun_.sector_bytes, static_cast<uint32_t>(out.size()),
+                               static_cast<int>(lun_.sector_bytes), 0, 0, 0, 0, 0, callback, data);
+    }, kLoginReadDeadlineS);
+    const bool good = task && task->status == SCSI_STATUS_GOOD && task->datain.size >= static_cast<int>(out.size());
     if (good) std::memcpy(out.data(), task->datain.data, out.size());
-    if (task != nullptr) scsi_free_scsi_task(task);
     if (!good) return error(unavailable(info_.name + ": a read at login failed"));
     return {};
   }
 
   void check_reservation() {
     checked_ = SteadyClock::now();
-    // The synchronous call serves the commands in flight meanwhile.
+    // The call serves the commands in flight meanwhile.
     const auto mine = iscsi_check_reservation(context_.get(), address_.lun, options_.host_key);
     if (mine) {
       proven_ = SteadyClock::now().time_since_epoch().count();
@@ -408,6 +420,7 @@ class IscsiDevice final : public BlockDevice {
   DeviceOptions options_;
   const int wake_;
   IscsiLun lun_;
+  LocalLock lock_, lun_lock_;  // the reservation is the host's, not this process's
   std::string holder_;
   std::atomic<uint64_t> incarnation_{0};
   std::atomic<bool> fenced_{false};

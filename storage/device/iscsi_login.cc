@@ -1,11 +1,11 @@
 #include "storage/device/iscsi_login.h"
 
-#include <iscsi/iscsi.h>
-#include <iscsi/scsi-lowlevel.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
+
+#include "storage/device/iscsi_call.h"
 
 namespace holdfast {
 
@@ -13,10 +13,30 @@ namespace {
 
 constexpr int kCommandTimeoutS = 10;
 
-struct FreeTask {
-  void operator()(scsi_task* task) const { scsi_free_scsi_task(task); }
-};
-using Task = std::unique_ptr<scsi_task, FreeTask>;
+// A command has kCommandTimeoutS by itself; this bounds the wait should its callback never come.
+constexpr int kCallDeadlineS = 2 * kCommandTimeoutS;
+
+ScsiTask inquiry(iscsi_context* context, int lun, int page, int bytes) {
+  return call_scsi(context, [&](iscsi_context* c, iscsi_command_cb callback, void* data) {
+    return iscsi_inquiry_task(c, lun, 1, page, bytes, callback, data);
+  }, kCallDeadlineS);
+}
+
+ScsiTask reserve_in(iscsi_context* context, int lun, int action, uint16_t bytes) {
+  return call_scsi(context, [&](iscsi_context* c, iscsi_command_cb callback, void* data) {
+    return iscsi_persistent_reserve_in_task(c, lun, action, bytes, callback, data);
+  }, kCallDeadlineS);
+}
+
+// UNIT ATTENTIONs of the past (reset, reservations) are told once each.
+void clear_attentions(iscsi_context* context, int lun) {
+  for (int i = 0; i < 8; ++i) {
+    const ScsiTask ready = call_scsi(context, [&](iscsi_context* c, iscsi_command_cb callback, void* data) {
+      return iscsi_testunitready_task(c, lun, callback, data);
+    }, kCallDeadlineS);
+    if (!ready || ready->status == SCSI_STATUS_GOOD) return;
+  }
+}
 
 Status iscsi_status(iscsi_context* context, const std::string& doing) {
   std::string text = iscsi_get_error(context);
@@ -25,7 +45,7 @@ Status iscsi_status(iscsi_context* context, const std::string& doing) {
 }
 
 Result<std::string> identity_of(iscsi_context* context, int lun) {
-  const Task task(iscsi_inquiry_sync(context, lun, 1, SCSI_INQUIRY_PAGECODE_DEVICE_IDENTIFICATION, 255));
+  const ScsiTask task = inquiry(context, lun, SCSI_INQUIRY_PAGECODE_DEVICE_IDENTIFICATION, 255);
   if (!task || task->status != SCSI_STATUS_GOOD) return error(iscsi_status(context, "identify the LUN"));
   auto* page = static_cast<scsi_inquiry_device_identification*>(scsi_datain_unmarshall(task.get()));
   if (page == nullptr) return error(iscsi_status(context, "identify the LUN"));
@@ -39,7 +59,9 @@ Result<std::string> identity_of(iscsi_context* context, int lun) {
 }
 
 Result<void> read_shape(iscsi_context* context, int lun, IscsiLun& shape) {
-  const Task capacity(iscsi_readcapacity16_sync(context, lun));
+  const ScsiTask capacity = call_scsi(context, [&](iscsi_context* c, iscsi_command_cb callback, void* data) {
+    return iscsi_readcapacity16_task(c, lun, callback, data);
+  }, kCallDeadlineS);
   if (!capacity || capacity->status != SCSI_STATUS_GOOD) return error(iscsi_status(context, "read the LUN's capacity"));
   const auto* c = static_cast<scsi_readcapacity16*>(scsi_datain_unmarshall(capacity.get()));
   if (c == nullptr || c->block_length == 0) return error(iscsi_status(context, "read the LUN's capacity"));
@@ -47,7 +69,7 @@ Result<void> read_shape(iscsi_context* context, int lun, IscsiLun& shape) {
   shape.physical_bytes = c->block_length << c->lbppbe;
   shape.size_bytes = (c->returned_lba + 1) * c->block_length;
   shape.can_unmap = c->lbpme != 0;
-  const Task limits(iscsi_inquiry_sync(context, lun, 1, SCSI_INQUIRY_PAGECODE_BLOCK_LIMITS, 64));
+  const ScsiTask limits = inquiry(context, lun, SCSI_INQUIRY_PAGECODE_BLOCK_LIMITS, 64);
   if (limits && limits->status == SCSI_STATUS_GOOD) {
     const auto* l = static_cast<scsi_inquiry_block_limits*>(scsi_datain_unmarshall(limits.get()));
     if (l != nullptr) shape.max_unmap_sectors = l->max_unmap;
@@ -64,7 +86,7 @@ struct Reservation {
 // kUnimplemented: the target has no persistent reservations.
 Result<Reservation> read_reservation(iscsi_context* context, int lun) {
   Reservation r;
-  const Task keys(iscsi_persistent_reserve_in_sync(context, lun, SCSI_PERSISTENT_RESERVE_READ_KEYS, 8192));
+  const ScsiTask keys = reserve_in(context, lun, SCSI_PERSISTENT_RESERVE_READ_KEYS, 8192);
   if (!keys) return error(iscsi_status(context, "read reservation keys"));
   if (keys->status == SCSI_STATUS_CHECK_CONDITION && keys->sense.key == SCSI_SENSE_ILLEGAL_REQUEST) {
     return error(Code::kUnimplemented, Subject::kDevice, "the target offers no persistent reservations");
@@ -74,7 +96,7 @@ Result<Reservation> read_reservation(iscsi_context* context, int lun) {
                       : nullptr;
   if (k == nullptr) return error(iscsi_status(context, "read reservation keys"));
   r.keys.assign(k->keys, k->keys + k->num_keys);
-  const Task held(iscsi_persistent_reserve_in_sync(context, lun, SCSI_PERSISTENT_RESERVE_READ_RESERVATION, 64));
+  const ScsiTask held = reserve_in(context, lun, SCSI_PERSISTENT_RESERVE_READ_RESERVATION, 64);
   const auto* h = held && held->status == SCSI_STATUS_GOOD
                       ? static_cast<scsi_persistent_reserve_in_read_reservation*>(scsi_datain_unmarshall(held.get()))
                       : nullptr;
@@ -88,8 +110,10 @@ Result<void> reserve_out(iscsi_context* context, int lun, int action, uint64_t k
   scsi_persistent_reserve_out_basic params{};
   params.reservation_key = key;
   params.service_action_reservation_key = other;
-  const Task task(iscsi_persistent_reserve_out_sync(context, lun, action, SCSI_PERSISTENT_RESERVE_SCOPE_LU,
-                                                    SCSI_PERSISTENT_RESERVE_TYPE_WRITE_EXCLUSIVE_REGISTRANTS_ONLY, &params));
+  const ScsiTask task = call_scsi(context, [&](iscsi_context* c, iscsi_command_cb callback, void* data) {
+    return iscsi_persistent_reserve_out_task(c, lun, action, SCSI_PERSISTENT_RESERVE_SCOPE_LU,
+                                             SCSI_PERSISTENT_RESERVE_TYPE_WRITE_EXCLUSIVE_REGISTRANTS_ONLY, &params, callback, data);
+  }, kCallDeadlineS);
   if (!task) return error(iscsi_status(context, doing));
   if (task->status == SCSI_STATUS_RESERVATION_CONFLICT) {
     return error(Code::kPermissionDenied, Subject::kDevice, std::string(doing) + ": another host holds the LUN");
@@ -137,22 +161,20 @@ Result<IscsiContext> iscsi_log_in(const IscsiAddress& address, const DeviceOptio
   iscsi_set_targetname(c, address.target.c_str());
   iscsi_set_session_type(c, ISCSI_SESSION_NORMAL);
   iscsi_set_header_digest(c, options.header_digest ? ISCSI_HEADER_DIGEST_CRC32C : ISCSI_HEADER_DIGEST_NONE_CRC32C);
-  // The same ISID at every login: the target ends what an earlier session of ours left running.
-  iscsi_set_isid_en(c, static_cast<uint32_t>(options.host_key & 0xffffff), static_cast<uint32_t>(address.lun & 0xffff));
+  // The same ISID at every login: the target ends what an earlier session of ours left running. A probe has another,
+  // or it would end the session of this host's daemon.
+  const uint32_t qualifier = static_cast<uint32_t>(address.lun & 0x7fff) | (options.read_only_probe ? 0x8000 : 0);
+  iscsi_set_isid_en(c, static_cast<uint32_t>(options.host_key & 0xffffff), qualifier);
   if (!options.chap_user.empty()) {
     iscsi_set_initiator_username_pwd(c, options.chap_user.c_str(), options.chap_secret.c_str());
   }
   if (!options.mutual_chap_user.empty()) {
     iscsi_set_target_username_pwd(c, options.mutual_chap_user.c_str(), options.mutual_chap_secret.c_str());
   }
-  if (iscsi_full_connect_sync(c, address.portal.c_str(), address.lun) != 0) {
+  if (!connect_and_log_in(c, address.portal, address.lun, kCallDeadlineS)) {
     return error(iscsi_status(c, "log in to " + address.portal + " " + address.target));
   }
-  // UNIT ATTENTIONs of the past (reset, reservations) are told once each.
-  for (int i = 0; i < 8; ++i) {
-    const Task ready(iscsi_testunitready_sync(c, address.lun));
-    if (ready && ready->status == SCSI_STATUS_GOOD) break;
-  }
+  clear_attentions(c, address.lun);
   HF_TRY(lun.identity, identity_of(c, address.lun));
   HF_CHECK(read_shape(c, address.lun, lun));
   const auto reservation = read_reservation(c, address.lun);
@@ -168,12 +190,9 @@ Result<void> iscsi_reserve(iscsi_context* c, int lun, const DeviceOptions& o) {
   HF_CHECK(reserve_out(c, lun, SCSI_PERSISTENT_RESERVE_REGISTER_AND_IGNORE_EXISTING_KEY, 0, o.host_key, "register this host's key"));
   if (foreign) {
     HF_CHECK(reserve_out(c, lun, SCSI_PERSISTENT_RESERVE_PREEMPT, o.host_key, before.holder, "preempt the other host"));
-    (void)iscsi_task_mgmt_lun_reset_sync(c, static_cast<uint32_t>(lun));
+    (void)reset_lun(c, lun, kCallDeadlineS);
     ::sleep(10);  // what the other host had under way has landed or is gone by then
-    for (int i = 0; i < 8; ++i) {
-      const Task ready(iscsi_testunitready_sync(c, lun));
-      if (ready && ready->status == SCSI_STATUS_GOOD) break;
-    }
+    clear_attentions(c, lun);
   }
   HF_TRY(const Reservation now, read_reservation(c, lun));
   if (!now.reserved) HF_CHECK(reserve_out(c, lun, SCSI_PERSISTENT_RESERVE_RESERVE, o.host_key, 0, "reserve the LUN"));

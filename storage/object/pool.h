@@ -6,6 +6,7 @@
 #include "storage/base/clock.h"
 #include "storage/base/worker.h"
 #include "storage/log/body_writer.h"
+#include "storage/log/heartbeat_device.h"
 #include "storage/log/journal_reader.h"
 #include "storage/object/committer.h"
 #include "storage/object/pool_time.h"
@@ -28,6 +29,9 @@ struct PoolOpenOptions {
   bool accept_loss = false;               // open a damaged log for writing, up to the damage
   bool rebuild_index = false;
   std::string holder;                     // host and process, for people
+  bool take_over = false;                 // do not watch the heartbeat of a device without reservations
+  bool moved_device = false;              // the pool was copied to this device on purpose
+  HeartbeatTiming heartbeat;
   bool background = true;                 // checkpoints, compaction, reclaiming; off in tests that count writes
 };
 
@@ -78,6 +82,8 @@ class Pool {
 
  private:
   Pool(std::unique_ptr<BlockDevice> device, Clock& clock, Random& random);
+  Result<void> check_identity(const PoolOpenOptions& options);
+  Result<void> hold_device(const PoolOpenOptions& options);
   Result<void> load_key(const PoolOpenOptions& options);
   Result<void> take_epoch(const PoolOpenOptions& options);
   Result<void> open_index(JournalReader& journal, const PoolOpenOptions& options);

@@ -45,7 +45,9 @@ Result<std::unique_ptr<Pool>> Pool::open(std::unique_ptr<BlockDevice> device, co
     return error(Code::kFailedPrecondition, Subject::kDevice,
                  p.device_->info().name + " is smaller than its pool: is it a partial copy?");
   }
+  HF_CHECK(p.check_identity(options));
   HF_CHECK(p.load_key(options));
+  HF_CHECK(p.hold_device(options));
   p.volume_.device = p.device_.get();
   p.volume_.layout = layout;
   p.volume_.random = &random;
@@ -74,6 +76,37 @@ Result<std::unique_ptr<Pool>> Pool::open(std::unique_ptr<BlockDevice> device, co
     spdlog::error("pool {} is read-only: {}", p.name(), p.read_only_);
   }
   return pool;
+}
+
+// A copy of a LUN holds the pool as it was: serving it beside, or instead of, the original loses what came after.
+Result<void> Pool::check_identity(const PoolOpenOptions& options) {
+  const std::string& made_on = superblock_.device_identity;
+  const std::string& here = device_->info().identity;
+  if (made_on == here || !is_lasting(here)) return {};
+  if (is_lasting(made_on) && !options.moved_device) {
+    return error(Code::kPermissionDenied, Subject::kDevice,
+                 device_->info().name + " is not the device of pool \"" + superblock_.pool_name + "\" but a copy of it: it is " + here +
+                     ", the pool is on " + made_on + ". If the pool was moved on purpose, start once with --moved-device");
+  }
+  superblock_.device_identity = here;  // written with the epoch
+  return {};
+}
+
+Result<void> Pool::hold_device(const PoolOpenOptions& options) {
+  if (device_->info().exclusive) return {};
+  HeartbeatOptions heartbeat;
+  heartbeat.pool_id = superblock_.layout.pool_id;
+  heartbeat.holder = options.holder;
+  heartbeat.take_over = options.take_over;
+  heartbeat.timing = options.heartbeat;
+  HF_TRY(device_, HeartbeatDevice::claim(std::move(device_), heartbeat, random_));
+  // Another host may have opened the pool while this one waited for its turn.
+  const uint32_t before = superblock_.epoch;
+  HF_TRY(superblock_, read_superblock(*device_));
+  if (superblock_.epoch != before) {
+    return error(Code::kPermissionDenied, Subject::kDevice, "\"" + superblock_.holder + "\" has opened the pool meanwhile");
+  }
+  return check_identity(options);
 }
 
 Result<void> Pool::load_key(const PoolOpenOptions& options) {

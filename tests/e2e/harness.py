@@ -59,8 +59,9 @@ class Target:
     user = "tester"
     secret = "a-chap-secret-1"
 
-    def __init__(self, directory, size_bytes=6 << 30):
+    def __init__(self, directory, size_bytes=6 << 30, address="127.0.0.1"):
         self.directory = pathlib.Path(directory)
+        self.address = address
         self.port = free_port()
         self.control = 100 + self.port % 30000
         self.image = self.directory / "lun.img"
@@ -74,7 +75,7 @@ class Target:
 
     @property
     def url(self):
-        return f"iscsi://127.0.0.1:{self.port}/{self.name}/1"
+        return f"iscsi://{self.address}:{self.port}/{self.name}/1"
 
     def _admin(self, *arguments):
         command = ["tgtadm", "-C", str(self.control), "--lld", "iscsi", *arguments]
@@ -84,7 +85,7 @@ class Target:
         self.environment = dict(os.environ, TGT_IPC_SOCKET=str(self.directory / "tgt-ipc"))
         with open(self.directory / "tgtd.log", "ab") as log:
             self.process = subprocess.Popen(
-                ["tgtd", "-f", "-C", str(self.control), "--iscsi", f"portal=127.0.0.1:{self.port}"],
+                ["tgtd", "-f", "-C", str(self.control), "--iscsi", f"portal={self.address}:{self.port}"],
                 stdout=log, stderr=log, env=self.environment)
         wait_until("tgtd's control socket", lambda: self._admin("--op", "show", "--mode", "sys").returncode == 0)
         for arguments in (
@@ -106,10 +107,24 @@ class Target:
         return ["--chap-user", self.user, "--chap-secret-file", str(self.secret_file), "--header-digest"]
 
 
+class LoopDevices:
+    """Block devices over one image: the second and later ones see what the first writes, as hosts on a shared LUN do."""
+
+    def __init__(self, directory, count, size_bytes=6 << 30):
+        image = pathlib.Path(directory) / "loop.img"
+        with open(image, "wb") as f:
+            f.truncate(size_bytes)
+        self.names = [run(["losetup", "--find", "--show", image]).strip() for _ in range(count)]
+
+    def close(self):
+        for name in self.names:
+            subprocess.run(["losetup", "--detach", name], capture_output=True)
+
+
 class Daemon:
     """holdfastd on a file pool, or on a Target's LUN; with TLS where it gets a Certificate."""
 
-    def __init__(self, directory, target=None, size="6G", arguments=(), address="127.0.0.1", certificate=None):
+    def __init__(self, directory, target=None, size="6G", arguments=(), device=None, address="127.0.0.1", certificate=None):
         self.directory = pathlib.Path(directory)
         self.run = self.directory / "run"
         self.port = free_port()
@@ -122,6 +137,8 @@ class Daemon:
                    "--listen", f"{address}:{self.port}", *security, *arguments]
         if target is not None:
             command += ["--device", target.url, *target.device_arguments()]
+        if device is not None:
+            command += ["--device", device]
         done = subprocess.run([str(c) for c in command], capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
 
@@ -177,15 +194,19 @@ class Daemon:
 class Stage:
     """A directory with what a test class started in it; everything ends with it."""
 
-    def __init__(self, iscsi, **options):
+    def __init__(self, iscsi, block=0, target_address="127.0.0.1", **options):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="holdfast-e2e-"))
-        self.target = Target(self.directory) if iscsi else None
-        self.daemon = Daemon(self.directory, self.target, **options)
+        self.target = Target(self.directory, address=target_address) if iscsi else None
+        self.loop_devices = LoopDevices(self.directory, block) if block else None
+        self.loops = self.loop_devices.names if block else []
+        self.daemon = Daemon(self.directory, self.target, device=self.loops[0] if block else None, **options)
 
     def close(self):
         for part in (self.daemon, self.target):
             if part is not None and part.process.poll() is None:
                 part.kill()
+        if self.loop_devices is not None:
+            self.loop_devices.close()
         shutil.rmtree(self.directory, ignore_errors=True)
 
 

@@ -11,7 +11,8 @@ SimDevice::SimDevice(uint64_t size_bytes) : SimDevice(Bytes(size_bytes)) {}
 
 SimDevice::SimDevice(Bytes image) : now_(std::move(image)), flushed_(now_) {
   info_.name = "sim";
-  info_.identity = "sim";
+  info_.identity = "block:sim";
+  info_.exclusive = true;
   info_.size_bytes = now_.size();
   info_.can_discard = true;
 }
@@ -125,6 +126,11 @@ CutState SimDevice::cut_state() const {
 Bytes SimDevice::image() const {
   std::lock_guard lock(mutex_);
   return now_;
+}
+
+void SimDevice::rename(const std::string& name, const std::string& identity) {
+  info_.name = name;
+  info_.identity = identity;
 }
 
 void SimDevice::flip_bit(uint64_t offset, int bit) {

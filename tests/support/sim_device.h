@@ -49,6 +49,8 @@ class SimDevice final : public BlockDevice {
   CutState cut_state() const;
   Bytes image() const;
   void flip_bit(uint64_t offset, int bit);
+  // What the device says it is; not while it is used.
+  void rename(const std::string& name, const std::string& identity);
 
  private:
   Result<void> count(const char* what);

@@ -29,19 +29,30 @@ SecretKey fixed_key(int which) {
 StoreFixture::StoreFixture(const StoreOptions& options)
     : options_(options), random_(options.seed), master_(fixed_key(1)), recovery_(fixed_key(2)) {
   device_ = std::make_unique<SimDevice>(kHeaderAreaBytes + options.segments * options.segment_bytes);
+  used_ = device_.get();
+  format();
+}
+
+StoreFixture::StoreFixture(const StoreOptions& options, BlockDevice& device)
+    : options_(options), random_(options.seed), master_(fixed_key(1)), recovery_(fixed_key(2)), used_(&device) {
+  format();
+}
+
+void StoreFixture::format() {
   PoolCreateOptions create;
   create.name = "test";
-  create.segment_bytes = options.segment_bytes;
-  create.encrypted = options.encrypted;
+  create.segment_bytes = options_.segment_bytes;
+  create.encrypted = options_.encrypted;
   create.master_key = master_;
   create.recovery_key = recovery_;
-  auto created = Pool::create(*device_, create, clock_, random_);
+  auto created = Pool::create(*used_, create, clock_, random_);
   EXPECT_TRUE(created) << created.error().to_string();
 }
 
 StoreFixture::StoreFixture(const StoreOptions& options, Bytes image)
     : options_(options), random_(options.seed + 7919), master_(fixed_key(1)), recovery_(fixed_key(2)) {
   device_ = std::make_unique<SimDevice>(std::move(image));
+  used_ = device_.get();
 }
 
 Result<void> StoreFixture::open(bool accept_loss, bool rebuild) {
@@ -52,7 +63,9 @@ Result<void> StoreFixture::open(bool accept_loss, bool rebuild) {
   open.rebuild_index = rebuild;
   open.holder = "test";
   open.background = false;
-  auto pool = Pool::open(std::make_unique<BorrowedDevice>(*device_), open, clock_, random_);
+  using std::chrono::milliseconds;
+  open.heartbeat = {.beat = milliseconds(10), .watch = milliseconds(100), .claim = milliseconds(20), .stale = milliseconds(60000)};
+  auto pool = Pool::open(std::make_unique<BorrowedDevice>(*used_), open, clock_, random_);
   if (!pool) return std::unexpected(pool.error());
   pool_ = std::move(*pool);
   store_ = std::make_unique<Store>(std::vector<Pool*>{pool_.get()});

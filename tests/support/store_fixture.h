@@ -48,6 +48,8 @@ class StoreFixture {
   explicit StoreFixture(const StoreOptions& options = {});
   // Starts from an image that another fixture's device left.
   StoreFixture(const StoreOptions& options, Bytes image);
+  // On a device of the caller's, which is formatted.
+  StoreFixture(const StoreOptions& options, BlockDevice& device);
 
   Result<void> open(bool accept_loss = false, bool rebuild = false);
   void close();
@@ -61,6 +63,7 @@ class StoreFixture {
   ManualClock& clock() { return clock_; }
   const std::string index_path() const { return dir_.path("index.sqlite3"); }
   const SecretKey& recovery_key() const { return recovery_; }
+  const SecretKey& master_key() const { return master_; }
 
   // Short cuts that fail the test on any error.
   void make_bucket(const std::string& name, Versioning versioning = Versioning::kOff, bool lock = false);
@@ -76,7 +79,10 @@ class StoreFixture {
   ManualClock clock_{1'700'000'000'000};
   SeededRandom random_;
   SecretKey master_, recovery_;
-  std::unique_ptr<SimDevice> device_;
+  void format();
+
+  std::unique_ptr<SimDevice> device_;  // unless the caller brought one
+  BlockDevice* used_ = nullptr;
   std::unique_ptr<Pool> pool_;
   std::unique_ptr<Store> store_;
 };
