@@ -171,15 +171,16 @@ class Gateway : public std::enable_shared_from_this<Gateway> {
 
   // Bodies of documents are small and checked as a whole before they are parsed.
   boost::asio::awaitable<S3Result<void>> read_document(std::shared_ptr<Call> call, HttpExchange& exchange) {
-    const uint64_t announced = call->http->content_length.value_or(0);
+    const bool open_end = call->http->chunked;
+    const uint64_t announced = open_end ? kMaxDocumentBytes : call->http->content_length.value_or(0);
     S3Result<void> result;
-    if (call->http->chunked) result = s3_fail("NotImplemented", "Transfer-Encoding: chunked is not implemented");
     if (announced > kMaxDocumentBytes) result = s3_fail("MalformedXML", "The document is too large");
     if (!result) co_return result;
     call->body.resize(announced);
     MutableByteSpan into(reinterpret_cast<std::byte*>(call->body.data()), call->body.size());
     Result<size_t> n = co_await exchange.read_body(into);
-    if (!n || *n != announced) {
+    if (n && open_end && *n < announced) call->body.resize(*n);
+    if (!n || *n != call->body.size() || (open_end && *n == announced)) {
       exchange.abandon();
       result = s3_fail("IncompleteBody");
       co_return result;

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the named steps need: build, test. Does nothing, quickly, when all of it is there.
 set -euo pipefail
+cd "$(dirname "$0")/.."
 
 build=(g++ cmake ninja-build ccache pkg-config libboost1.81-dev libboost-json1.81-dev libssl-dev libsqlite3-dev
        libspdlog-dev libfmt-dev libyaml-cpp-dev libcli11-dev libpugixml-dev libisal-dev libiscsi-dev libzstd-dev libxxhash-dev
@@ -22,10 +23,25 @@ missing=()
 for package in "${wanted[@]}"; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
 done
-[ ${#missing[@]} -eq 0 ] && exit 0
-
 as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi; }
-echo "installing: ${missing[*]}"
-export DEBIAN_FRONTEND=noninteractive
-as_root apt-get update -qq
-as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+install_missing() {
+  [ ${#missing[@]} -eq 0 ] && return
+  echo "installing: ${missing[*]}"
+  as_root apt-get update -qq
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# The Python environment of the end-to-end tests.
+install_venv() {
+  local wanted=tests/e2e/requirements.txt
+  cmp -s "$wanted" build/venv/requirements.txt && return
+  rm -rf build/venv
+  /usr/bin/python3 -m venv build/venv
+  build/venv/bin/pip install --quiet --disable-pip-version-check -r "$wanted"
+  cp "$wanted" build/venv/requirements.txt
+}
+
+install_missing
+for step in "$@"; do
+  if [ "$step" = test ]; then install_venv; fi
+done

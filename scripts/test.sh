@@ -4,13 +4,6 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 jobs=$(nproc)
 
-python=/usr/bin/python3
-if [ ! -x build/venv/bin/aws ]; then
-  rm -rf build/venv
-  "$python" -m venv build/venv
-  build/venv/bin/pip install --quiet --disable-pip-version-check -r tests/e2e/requirements.txt
-fi
-
 echo "== release"
 cmake --preset release >/dev/null
 cmake --build --preset release -j "$jobs" -- --quiet

@@ -117,15 +117,17 @@ void add_pool_open_commands(CLI::App& pool, CliContext& c) {
     auto* command = pool.add_subcommand(verb, help);
     command->add_option("POOL", *name)->capture_default_str();
     command->add_option("--config", *config_path)->capture_default_str();
-    command->callback([&c, config_path, name, flags] {
-      c.run = [&c, config_path, name, flags]() -> Result<void> {
+    auto chosen = std::make_shared<OpenFlags>(flags);
+    if (flags.rebuild_index) command->add_flag("--from-log", chosen->ignore_snapshots, "Use no index snapshot");
+    command->callback([&c, config_path, name, chosen] {
+      c.run = [&c, config_path, name, chosen]() -> Result<void> {
         start_log("warn");
         HF_TRY(const Config config, load_config(*config_path));
         for (const PoolConfig& p : config.pools) {
           if (p.name != *name) continue;
           SystemClock clock;
           SystemRandom random;
-          HF_TRY(const auto opened, open_pool(config, p, flags, clock, random));
+          HF_TRY(const auto opened, open_pool(config, p, *chosen, clock, random));
           if (!opened->read_only_reason().empty()) return error(Code::kCorrupt, Subject::kPool, opened->read_only_reason());
           if (c.json()) print_json(boost::json::object{{"pool", *name}, {"epoch", opened->superblock().epoch}});
           else std::cout << "pool " << *name << " opened and closed cleanly, epoch " << opened->superblock().epoch << "\n";

@@ -66,6 +66,7 @@ Result<std::unique_ptr<Pool>> open_pool(const Config& config, const PoolConfig& 
   open.take_over = flags.take_over;
   open.moved_device = flags.moved_device;
   open.rebuild_index = flags.rebuild_index;
+  open.ignore_snapshots = flags.ignore_snapshots;
   open.holder = holder_text();
   auto opened = Pool::open(std::move(device), open, clock, random);
   if (!opened) return std::unexpected(opened.error().with_context("pool \"" + pool.name + "\""));

@@ -10,6 +10,7 @@ namespace holdfast {
 struct OpenFlags {
   bool take_over = false;
   bool moved_device = false;
+  bool ignore_snapshots = false;
   bool accept_loss = false;
   bool rebuild_index = false;
 };

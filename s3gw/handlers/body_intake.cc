@@ -12,10 +12,10 @@ constexpr size_t kPieceBytes = 256 << 10;
 S3Result<std::unique_ptr<BodyIntake>> BodyIntake::begin(std::shared_ptr<const Call> call, ChecksumAlgorithm kept) {
   std::unique_ptr<BodyIntake> intake(new BodyIntake(call));
   const HttpRequest& http = *call->http;
-  if (http.chunked) return s3_fail("NotImplemented", "Transfer-Encoding: chunked is not implemented; send a Content-Length");
-  if (!http.content_length) return s3_fail("MissingContentLength");
-  intake->raw_bytes_ = intake->object_bytes_ = *http.content_length;
   const bool framed = call->auth.payload != Payload::kHashed && call->auth.payload != Payload::kUnsigned;
+  // A body with chunked transfer coding says its length only where it is framed for S3 as well.
+  if (!http.content_length && !(http.chunked && framed)) return s3_fail("MissingContentLength");
+  if (!http.chunked) intake->raw_bytes_ = intake->object_bytes_ = *http.content_length;
   if (framed) {
     const std::string decoded(call->header("x-amz-decoded-content-length"));
     const auto bytes = parse_number(decoded, "x-amz-decoded-content-length", 0, UINT64_MAX / 2);
@@ -109,7 +109,8 @@ boost::asio::awaitable<S3Result<TakenBody>> receive_body(std::shared_ptr<BodyInt
   auto executor = co_await boost::asio::this_coro::executor;
   boost::asio::thread_pool& workers = *call->services->workers;
   Background<S3Result<void>> worker(executor);
-  uint64_t left = intake->raw_bytes();
+  uint64_t left = intake->raw_bytes().value_or(UINT64_MAX);
+  const bool open_end = !intake->raw_bytes();
   const size_t piece = std::min<uint64_t>(kPieceBytes, left);
   auto buffers = std::make_shared<std::array<Bytes, 2>>();
   (*buffers)[0].resize(piece);
@@ -119,12 +120,12 @@ boost::asio::awaitable<S3Result<TakenBody>> receive_body(std::shared_ptr<BodyInt
     MutableByteSpan into = MutableByteSpan((*buffers)[turn]).first(std::min<uint64_t>(piece, left));
     Result<size_t> n = co_await exchange.read_body(into);
     if (worker.running()) state = co_await worker.finish();
-    if (!n || *n == 0) {
+    if (!n || (*n == 0 && !open_end)) {
       exchange.abandon();
       state = s3_fail("IncompleteBody");
     }
-    if (!state) break;
-    left -= *n;
+    if (!state || *n == 0) break;
+    left = open_end && *n < into.size() ? 0 : left - *n;
     const ByteSpan bytes = into.first(*n);
     auto feed = [intake, buffers, bytes] { return intake->feed(bytes); };
     worker.start(workers, std::move(feed));

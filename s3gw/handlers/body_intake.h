@@ -26,7 +26,8 @@ class BodyIntake {
   // After the last byte: BadDigest, IncompleteBody, XAmzContentSHA256Mismatch, SignatureDoesNotMatch.
   S3Result<TakenBody> finish();
 
-  uint64_t raw_bytes() const { return raw_bytes_; }      // on the wire
+  // On the wire; none: with chunked transfer coding it shows in the end.
+  std::optional<uint64_t> raw_bytes() const { return raw_bytes_; }
   uint64_t object_bytes() const { return object_bytes_; }
 
  private:
@@ -35,7 +36,7 @@ class BodyIntake {
   S3Result<void> check_announced(const std::string& value) const;
 
   std::shared_ptr<const Call> call_;
-  uint64_t raw_bytes_ = 0;
+  std::optional<uint64_t> raw_bytes_;
   uint64_t object_bytes_ = 0;
   uint64_t taken_bytes_ = 0;
   std::string content_md5_;  // raw; empty: not given

@@ -130,12 +130,7 @@ asio::awaitable<bool> HttpConnection::read_head() {
       if (ec == http::error::need_more) ec = {};
       if (parser.is_header_done()) break;
       if (ec || buffer_.size() - buffer_at_ > options_.max_header_bytes) {
-        HttpResponse bad;
-        bad.status = ec == http::error::header_limit ? 431 : 400;
-        request_ = {};
-        request_.keep_alive = false;
-        answered_ = false;
-        (void)co_await respond(std::move(bad));
+        co_await refuse_head(ec == http::error::header_limit ? 431 : 400);
         co_return false;
       }
     }
@@ -152,8 +147,22 @@ asio::awaitable<bool> HttpConnection::read_head() {
     idle_ = false;
   }
   idle_ = false;
+  // Two lengths: what one reader takes for a body is another's next request (RFC 9112, section 6.3).
+  if (parser.chunked() && parser.get().count(http::field::content_length) > 0) {
+    co_await refuse_head(400);
+    co_return false;
+  }
   take_head(parser);
   co_return true;
+}
+
+asio::awaitable<void> HttpConnection::refuse_head(unsigned status) {
+  HttpResponse bad;
+  bad.status = status;
+  request_ = {};
+  request_.keep_alive = false;
+  answered_ = false;
+  (void)co_await respond(std::move(bad));
 }
 
 void HttpConnection::take_head(const http::request_parser<http::empty_body>& parser) {
@@ -173,6 +182,7 @@ void HttpConnection::take_head(const http::request_parser<http::empty_body>& par
   request_.keep_alive = parser.keep_alive();
   request_.expects_continue = beast::iequals(message[http::field::expect], "100-continue");
   body_left_ = request_.content_length.value_or(0);
+  chunks_ = ChunkedDecoder();
   continue_sent_ = false;
   answered_ = false;
   status_ = 0;
@@ -181,7 +191,6 @@ void HttpConnection::take_head(const http::request_parser<http::empty_body>& par
 }
 
 asio::awaitable<void> HttpConnection::serve_one() {
-  if (request_.chunked) request_.keep_alive = false;  // its body is not read
   try {
     co_await handler_(*this);
   } catch (const std::exception&) {
@@ -196,7 +205,8 @@ asio::awaitable<void> HttpConnection::serve_one() {
 
 asio::awaitable<bool> HttpConnection::skip_rest_of_body() {
   // A client that waits for "100 Continue" and got a final answer instead sends no body.
-  if (body_left_ != 0 && request_.expects_continue && !continue_sent_) co_return false;
+  if (body_expected() && request_.expects_continue && !continue_sent_) co_return false;
+  if (request_.chunked) co_return chunks_.done();
   if (body_left_ > kSkipLimitBytes) co_return false;
   std::vector<std::byte> scrap(std::min<uint64_t>(body_left_, 64 << 10));
   while (body_left_ > 0) {
@@ -208,7 +218,7 @@ asio::awaitable<bool> HttpConnection::skip_rest_of_body() {
 }
 
 asio::awaitable<Result<size_t>> HttpConnection::read_body(MutableByteSpan out) {
-  if (request_.expects_continue && !continue_sent_ && body_left_ > 0) {
+  if (request_.expects_continue && !continue_sent_ && body_expected()) {
     continue_sent_ = true;
     const std::string_view line = "HTTP/1.1 100 Continue\r\n\r\n";
     ByteSpan bytes = as_bytes(line);
@@ -218,6 +228,49 @@ asio::awaitable<Result<size_t>> HttpConnection::read_body(MutableByteSpan out) {
       co_return failed;
     }
   }
+  Result<size_t> result(0);
+  if (request_.chunked) {
+    result = co_await read_chunked(out);
+  } else {
+    result = co_await read_plain(out);
+  }
+  co_return result;
+}
+
+asio::awaitable<Result<size_t>> HttpConnection::read_chunked(MutableByteSpan out) {
+  size_t have = 0;
+  while (have < out.size() && !chunks_.done()) {
+    if (buffer_at_ == buffer_.size()) {
+      const bool more = co_await fill_buffer();
+      if (!more) {
+        Result<size_t> failed = error(Code::kUnavailable, "the client ended the connection inside a body");
+        co_return failed;
+      }
+    }
+    const auto step = chunks_.decode(ByteSpan(buffer_).subspan(buffer_at_), out.subspan(have));
+    if (!step) {
+      request_.keep_alive = false;
+      Result<size_t> failed = std::unexpected(step.error());
+      co_return failed;
+    }
+    buffer_at_ += step->taken;
+    have += step->made;
+  }
+  Result<size_t> result(have);
+  co_return result;
+}
+
+// Replaces a used-up buffer by the next bytes; false at the end of the connection.
+asio::awaitable<bool> HttpConnection::fill_buffer() {
+  buffer_.resize(kReadBytes);
+  buffer_at_ = 0;
+  MutableByteSpan room(buffer_);
+  Result<size_t> n = co_await read_some(room);
+  buffer_.resize(n ? *n : 0);
+  co_return n && *n > 0;
+}
+
+asio::awaitable<Result<size_t>> HttpConnection::read_plain(MutableByteSpan out) {
   const size_t want = std::min<uint64_t>(out.size(), body_left_);
   size_t have = std::min(want, buffer_.size() - buffer_at_);
   if (have > 0) std::memcpy(out.data(), buffer_.data() + buffer_at_, have);
@@ -255,8 +308,9 @@ std::string HttpConnection::render_head(const HttpResponse& response, uint64_t c
 asio::awaitable<Result<void>> HttpConnection::respond(HttpResponse response) {
   answered_ = true;
   status_ = response.status;
-  const bool body_awaited = request_.expects_continue && !continue_sent_ && body_left_ > 0;
-  if (body_awaited || body_left_ > kSkipLimitBytes) request_.keep_alive = false;
+  const bool body_awaited = request_.expects_continue && !continue_sent_ && body_expected();
+  const bool too_long = request_.chunked ? body_expected() : body_left_ > kSkipLimitBytes;
+  if (body_awaited || too_long) request_.keep_alive = false;
   const bool no_body = request_.method == "HEAD" || response.status == 204 || response.status == 304;
   const std::string head = render_head(response, response.body.size());
   ByteSpan head_bytes = as_bytes(head);

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "storage/net/http_server.h"
+#include "storage/net/transfer_coding.h"
 
 namespace holdfast {
 
@@ -41,8 +42,13 @@ class HttpConnection final : public HttpExchange, public std::enable_shared_from
   asio::awaitable<Result<size_t>> read_some(MutableByteSpan out);
   asio::awaitable<Result<void>> write_all(ByteSpan head, ByteSpan body);
   asio::awaitable<bool> read_head();
+  asio::awaitable<void> refuse_head(unsigned status);
   asio::awaitable<void> serve_one();
   asio::awaitable<bool> skip_rest_of_body();
+  asio::awaitable<Result<size_t>> read_plain(MutableByteSpan out);
+  asio::awaitable<Result<size_t>> read_chunked(MutableByteSpan out);
+  asio::awaitable<bool> fill_buffer();
+  bool body_expected() const { return request_.chunked ? !chunks_.done() : body_left_ > 0; }
   void set_deadline(int seconds);
   void take_head(const boost::beast::http::request_parser<boost::beast::http::empty_body>& parser);
   std::string render_head(const HttpResponse& response, uint64_t content_length) const;
@@ -60,6 +66,7 @@ class HttpConnection final : public HttpExchange, public std::enable_shared_from
   std::vector<std::byte> buffer_;  // bytes read and not yet used
   size_t buffer_at_ = 0;
   uint64_t body_left_ = 0;
+  ChunkedDecoder chunks_;  // of a body with chunked transfer coding
   bool continue_sent_ = false;
   bool answered_ = false;
   unsigned status_ = 0;

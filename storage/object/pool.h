@@ -28,6 +28,7 @@ struct PoolOpenOptions {
   std::optional<SecretKey> recovery_key;  // instead of the master key
   bool accept_loss = false;               // open a damaged log for writing, up to the damage
   bool rebuild_index = false;
+  bool ignore_snapshots = false;          // rebuild from the journal alone
   std::string holder;                     // host and process, for people
   bool take_over = false;                 // do not watch the heartbeat of a device without reservations
   bool moved_device = false;              // the pool was copied to this device on purpose

@@ -119,6 +119,8 @@ Result<void> Pool::load_key(const PoolOpenOptions& options) {
   } else if (options.recovery_key) {
     key = unwrap_key(*options.recovery_key, superblock_.key_by_recovery, context);
   }
+  const bool given = options.master_key || options.recovery_key;
+  if (!key && !given) return std::unexpected(key.error());
   if (!key) {
     return error(Code::kPermissionDenied, Subject::kPool,
                  "pool \"" + superblock_.pool_name + "\" does not open with the key given");
@@ -176,6 +178,7 @@ Result<void> Pool::open_index(JournalReader& journal, const PoolOpenOptions& opt
     return std::unexpected(index.error());
   }
   for (const SnapshotRef& snapshot : superblock_.snapshots) {
+    if (options.ignore_snapshots) break;
     std::filesystem::remove(options.index_path, ignored);
     if (auto restored = restore_snapshot(volume_, snapshot, options.index_path); !restored) {
       spdlog::warn("index snapshot at record {}: {}", snapshot.lsn, restored.error().to_string());

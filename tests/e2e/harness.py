@@ -194,8 +194,10 @@ class Daemon:
 class Stage:
     """A directory with what a test class started in it; everything ends with it."""
 
-    def __init__(self, iscsi, block=0, target_address="127.0.0.1", **options):
+    def __init__(self, iscsi, block=0, target_address="127.0.0.1", tls=False, **options):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="holdfast-e2e-"))
+        if tls:
+            options["certificate"] = self.certificate = Certificate(self.directory)
         self.target = Target(self.directory, address=target_address) if iscsi else None
         self.loop_devices = LoopDevices(self.directory, block) if block else None
         self.loops = self.loop_devices.names if block else []
