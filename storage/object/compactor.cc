@@ -10,6 +10,7 @@ namespace {
 // A segment that is at least half garbage is worth the writes; when space is short, a tenth is.
 constexpr double kGarbageNormal = 0.5, kGarbageShort = 0.1;
 constexpr uint32_t kJournalKeepSegments = 3;
+constexpr size_t kBatchFacts = 256;  // as many as the committer gathers from clients
 
 bool space_is_short(const SpaceReport& r) { return r.free_segments < kReserveSegments + 4; }
 }  // namespace
@@ -58,6 +59,7 @@ Result<void> Compactor::compact_bulk(uint32_t segment) {
   HF_TRY(const auto owners, pool_.index().extent_owners(segment));
   std::set<std::tuple<BucketId, std::string, VersionSeq, std::string, uint32_t>> done;
   for (const ExtentOwner& owner : owners) {
+    if (stop_.stop_requested()) return error(Code::kUnavailable, Subject::kPool, "the pool is closing");
     if (!done.emplace(owner.bucket, owner.key, owner.seq, owner.upload, owner.part).second) continue;
     if (owner.upload.empty()) {
       HF_CHECK(move_version(owner, segment));
@@ -145,39 +147,47 @@ Result<void> Compactor::move_part(const ExtentOwner& owner, uint32_t segment) {
   return result;
 }
 
-// Appends a live record of a journal segment again, in its present state, so that the segment can leave.
-Result<void> Compactor::append_again(const JournalRecord& record) {
+// What a record says, with its home: what must be appended again if it still lives there.
+Result<void> Compactor::collect(const JournalRecord& record, Batch& batch) {
   HF_TRY(Fact fact, decode_fact(record.header.type, record.payload));
   if (auto* put = std::get_if<VersionPut>(&fact); put != nullptr && !put->upload_id.empty()) {
-    const UploadDone done{put->upload_id, put->version.info.bucket, put->version.info.key,
-                          put->version.info.seq, put->upload_result, put->upload_forget_ms};
-    HF_CHECK(append_if_home(done, record.address));
+    batch.items.emplace_back(UploadDone{put->upload_id, put->version.info.bucket, put->version.info.key, put->version.info.seq,
+                                        put->upload_result, put->upload_forget_ms}, record.address);
     put->upload_id.clear();
-    put->removes.clear();
   }
-  return append_if_home(std::move(fact), record.address);
+  batch.items.emplace_back(std::move(fact), record.address);
+  batch.bytes += record.header.total_bytes;
+  const bool full = batch.items.size() >= kBatchFacts || batch.bytes >= pool_.volume().layout.segment_bytes / 16;
+  return full ? append_again(batch) : Result<void>{};
 }
 
-Result<void> Compactor::append_if_home(Fact fact, const RecordAddress& home) {
+// One commit for the whole batch: those that still live are appended in their present state.
+Result<void> Compactor::append_again(Batch& batch) {
+  if (batch.items.empty()) return {};
   CommitRequest request;
   request.purpose = Purpose::kCompaction;
   request.settled = true;
+  request.estimated_bytes = batch.bytes;
   request.decide = [&](CommitContext& c) -> Result<std::vector<Fact>> {
-    HF_TRY(const bool live, c.index.is_home(fact, home));
-    if (!live) return std::vector<Fact>{};
-    if (const auto* done = std::get_if<UploadDone>(&fact); done != nullptr && done->forget_ms < c.now_ms) {
-      return std::vector<Fact>{};
+    std::vector<Fact> living;
+    for (auto& [fact, home] : batch.items) {
+      HF_TRY(const bool live, c.index.is_home(fact, home));
+      const auto* done = std::get_if<UploadDone>(&fact);
+      if (!live || (done != nullptr && done->forget_ms < c.now_ms)) continue;
+      if (auto* put = std::get_if<VersionPut>(&fact)) {
+        const ObjectInfo& i = put->version.info;
+        HF_TRY(auto now, c.index.version(i.bucket, i.key, i.seq));
+        put->removes.clear();
+        put->version.info.attributes = now->info.attributes;
+        put->version.parts = now->parts;
+      }
+      living.push_back(std::move(fact));
     }
-    if (auto* put = std::get_if<VersionPut>(&fact)) {
-      const ObjectInfo& i = put->version.info;
-      HF_TRY(auto now, c.index.version(i.bucket, i.key, i.seq));
-      put->removes.clear();
-      put->version.info.attributes = now->info.attributes;
-      put->version.parts = now->parts;
-    }
-    return std::vector<Fact>{std::move(fact)};
+    return living;
   };
-  return pool_.commit(std::move(request));
+  HF_CHECK(pool_.commit(std::move(request)));
+  batch = {};
+  return {};
 }
 
 Result<bool> Compactor::trim_journal() {
@@ -198,8 +208,13 @@ Result<bool> Compactor::trim_journal() {
     return {};
   }));
   if (last > snapshots.second) return false;
-  HF_CHECK(read_journal_segment(pool_.volume(), *oldest, generation,
-                                [&](const JournalRecord& r) { return append_again(r); }));
+  Batch batch;
+  HF_CHECK(read_journal_segment(pool_.volume(), *oldest, generation, [&](const JournalRecord& r) -> Result<void> {
+    // What was moved stays moved; the rest of the segment waits for the next time.
+    if (stop_.stop_requested()) return error(Code::kUnavailable, Subject::kPool, "the pool is closing");
+    return collect(r, batch);
+  }));
+  HF_CHECK(append_again(batch));
   HF_CHECK(pool_.run_exclusive([&]() -> Result<void> {
     Generation next = UINT64_MAX;
     for (const SegmentUsage& u : pool_.volume().allocator->usage()) {

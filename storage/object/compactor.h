@@ -2,6 +2,8 @@
 // segment go after appending its live records again.
 #pragma once
 
+#include <stop_token>
+
 #include "storage/log/extent_copy.h"
 #include "storage/log/journal_reader.h"
 #include "storage/object/pool.h"
@@ -11,7 +13,8 @@ namespace holdfast {
 // Used by one thread at a time.
 class Compactor {
  public:
-  explicit Compactor(Pool& pool) : pool_(pool) {}
+  // Units end early, with kUnavailable, once `stop` is asked for.
+  explicit Compactor(Pool& pool, std::stop_token stop = {}) : pool_(pool), stop_(std::move(stop)) {}
 
   // Does one bounded unit (one segment). True: there is more to do now.
   Result<bool> run_unit();
@@ -27,10 +30,15 @@ class Compactor {
   Result<void> move_part(const ExtentOwner& owner, uint32_t segment);
   // Writes the extents of `body` that lie in `segment` elsewhere; the rest stays.
   Result<BodyRef> move_extents(const BodyRef& body, uint32_t segment, std::vector<uint32_t>& held);
-  Result<void> append_again(const JournalRecord& record);
-  Result<void> append_if_home(Fact fact, const RecordAddress& home);
+  struct Batch {
+    std::vector<std::pair<Fact, RecordAddress>> items;
+    uint64_t bytes = 0;
+  };
+  Result<void> collect(const JournalRecord& record, Batch& batch);
+  Result<void> append_again(Batch& batch);
 
   Pool& pool_;
+  const std::stop_token stop_;
 };
 
 }  // namespace holdfast

@@ -77,9 +77,9 @@ void Pool::start_background() {
   }));
   workers_.push_back(std::make_unique<Worker>("space", [this](std::stop_token stop) {
     allocator_->reclaim(*device_);
-    Compactor compactor(*this);
+    Compactor compactor(*this, stop);
     auto more = compactor.run_unit();
-    if (!more) spdlog::warn("compaction: {}", more.error().to_string());
+    if (!more && !stop.stop_requested()) spdlog::warn("compaction: {}", more.error().to_string());
     const bool again = more && *more && !stop.stop_requested();
     return again ? std::chrono::milliseconds(0) : kSpacePause;
   }));

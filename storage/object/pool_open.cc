@@ -188,7 +188,11 @@ Result<void> Pool::open_index(JournalReader& journal, const PoolOpenOptions& opt
     if (!opened) continue;
     index_ = std::move(*opened);
     HF_TRY(const bool agrees, index_agrees(journal));
-    if (agrees) return {};
+    if (agrees) {
+      spdlog::info("index of pool {} restored from the snapshot at record {}", name(), snapshot.lsn);
+      return {};
+    }
+    spdlog::warn("index snapshot at record {} does not match the log", snapshot.lsn);
     index_.reset();
   }
   for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(options.index_path + suffix, ignored);
