@@ -3,6 +3,7 @@
 #include <set>
 
 #include "storage/log/journal_reader.h"
+#include "storage/object/index_snapshot.h"
 
 namespace holdfast {
 
@@ -14,6 +15,36 @@ constexpr size_t kBatchFacts = 256;  // as many as the committer gathers from cl
 
 bool space_is_short(const SpaceReport& r) { return r.free_segments < kReserveSegments + 4; }
 }  // namespace
+
+namespace {
+
+// What a record says, each with the home it had there. A completion says two things.
+Result<std::vector<Fact>> facts_of(const JournalRecord& record) {
+  HF_TRY(Fact fact, decode_fact(record.header.type, record.payload));
+  std::vector<Fact> facts;
+  if (auto* put = std::get_if<VersionPut>(&fact); put != nullptr && !put->upload_id.empty()) {
+    facts.push_back(UploadDone{put->upload_id, put->version.info.bucket, put->version.info.key, put->version.info.seq,
+                               put->upload_result, put->upload_forget_ms});
+    put->upload_id.clear();
+  }
+  facts.push_back(std::move(fact));
+  return facts;
+}
+
+}  // namespace
+
+Result<bool> is_dead_journal(const Volume& volume, Index& index, uint32_t segment, Generation generation) {
+  bool dead = true;
+  HF_CHECK(read_journal_segment(volume, segment, generation, [&](const JournalRecord& record) -> Result<void> {
+    HF_TRY(const std::vector<Fact> facts, facts_of(record));
+    for (const Fact& fact : facts) {
+      HF_TRY(const bool live, index.is_home(fact, record.address));
+      dead = dead && !live;
+    }
+    return {};
+  }));
+  return dead;
+}
 
 std::optional<uint32_t> Compactor::worst_bulk_segment() const {
   const auto usage = pool_.volume().allocator->usage();
@@ -147,15 +178,9 @@ Result<void> Compactor::move_part(const ExtentOwner& owner, uint32_t segment) {
   return result;
 }
 
-// What a record says, with its home: what must be appended again if it still lives there.
 Result<void> Compactor::collect(const JournalRecord& record, Batch& batch) {
-  HF_TRY(Fact fact, decode_fact(record.header.type, record.payload));
-  if (auto* put = std::get_if<VersionPut>(&fact); put != nullptr && !put->upload_id.empty()) {
-    batch.items.emplace_back(UploadDone{put->upload_id, put->version.info.bucket, put->version.info.key, put->version.info.seq,
-                                        put->upload_result, put->upload_forget_ms}, record.address);
-    put->upload_id.clear();
-  }
-  batch.items.emplace_back(std::move(fact), record.address);
+  HF_TRY(std::vector<Fact> facts, facts_of(record));
+  for (Fact& fact : facts) batch.items.emplace_back(std::move(fact), record.address);
   batch.bytes += record.header.total_bytes;
   const bool full = batch.items.size() >= kBatchFacts || batch.bytes >= pool_.volume().layout.segment_bytes / 16;
   return full ? append_again(batch) : Result<void>{};
@@ -190,6 +215,16 @@ Result<void> Compactor::append_again(Batch& batch) {
   return {};
 }
 
+// The journal from the older kept snapshot on stays, since that snapshot needs it: newer ones let it go.
+Result<void> Compactor::let_snapshots_pass(Lsn last) {
+  for (int i = 0; i < 2; ++i) {
+    HF_TRY(const auto snapshots, pool_.snapshot_lsns());
+    if (snapshots.second == 0 || snapshots.second >= last) return {};
+    HF_CHECK(take_snapshot(pool_, pool_.index().path() + ".snapshot"));
+  }
+  return {};
+}
+
 Result<bool> Compactor::trim_journal() {
   const auto usage = pool_.volume().allocator->usage();
   std::optional<uint32_t> oldest;
@@ -199,15 +234,13 @@ Result<bool> Compactor::trim_journal() {
   }
   if (!oldest) return false;
   const Generation generation = usage[*oldest].generation;
-  // Everything from the older kept snapshot on stays: that snapshot needs it.
-  HF_TRY(const auto snapshots, pool_.snapshot_lsns());
   Lsn last = 0;
   HF_CHECK(pool_.settle());
   HF_CHECK(read_journal_segment(pool_.volume(), *oldest, generation, [&](const JournalRecord& r) -> Result<void> {
     last = r.header.lsn;
     return {};
   }));
-  if (last > snapshots.second) return false;
+  HF_CHECK(let_snapshots_pass(last));
   Batch batch;
   HF_CHECK(read_journal_segment(pool_.volume(), *oldest, generation, [&](const JournalRecord& r) -> Result<void> {
     // What was moved stays moved; the rest of the segment waits for the next time.

@@ -36,9 +36,13 @@ class Compactor {
   };
   Result<void> collect(const JournalRecord& record, Batch& batch);
   Result<void> append_again(Batch& batch);
+  Result<void> let_snapshots_pass(Lsn last);
 
   Pool& pool_;
   const std::stop_token stop_;
 };
+
+// Does no record of this journal segment hold what the index still refers to?
+Result<bool> is_dead_journal(const Volume& volume, Index& index, uint32_t segment, Generation generation);
 
 }  // namespace holdfast

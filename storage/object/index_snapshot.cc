@@ -98,6 +98,7 @@ void release_snapshot(const Volume& volume, const SnapshotRef& snapshot) {
 }
 
 Result<void> take_snapshot(Pool& pool, const std::string& scratch_path) {
+  std::lock_guard one_at_a_time(pool.snapshot_mutex());
   std::error_code ignored;
   const std::string packed_path = scratch_path + ".zst";
   std::filesystem::remove(scratch_path, ignored);

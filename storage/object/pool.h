@@ -73,6 +73,7 @@ class Pool {
   Result<void> note_time();
   // The newest and the oldest kept index snapshot; 0 without one.
   Result<std::pair<Lsn, Lsn>> snapshot_lsns();
+  std::mutex& snapshot_mutex() { return snapshot_mutex_; }  // one snapshot at a time
   Result<void> write_superblock_now();  // only inside run_exclusive()
   Superblock& mutable_superblock() { return superblock_; }
   Committer::Statistics statistics() const;
@@ -91,7 +92,9 @@ class Pool {
   Result<bool> index_agrees(JournalReader& journal);
   Result<void> replay(JournalReader& journal, const PoolOpenOptions& options);
   Result<void> adopt_segments(const JournalReader& journal);
+  Result<std::vector<uint32_t>> drop_dead_journal(const JournalReader& journal);
   Result<void> start_epoch();
+  void make_room();
   void start_background();
 
   std::unique_ptr<BlockDevice> device_;
@@ -107,6 +110,7 @@ class Pool {
   BulkStream put_stream_;
   BulkStream compaction_stream_;
   PoolTime time_;
+  std::mutex snapshot_mutex_;
   Lsn last_lsn_ = 0;
   std::string read_only_;
   std::unique_ptr<Committer> committer_;

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "storage/base/log.h"
+#include "storage/object/compactor.h"
 #include "storage/object/index_snapshot.h"
 #include "storage/object/pool.h"
 
@@ -69,8 +70,12 @@ Result<std::unique_ptr<Pool>> Pool::open(std::unique_ptr<BlockDevice> device, co
   const std::string noted = p.catalog_->setting("pool-time-ms");
   p.time_.start(noted.empty() ? 0 : std::stoll(noted));
   if (p.read_only_.empty()) {
+    HF_TRY(const std::vector<uint32_t> dead, p.drop_dead_journal(*journal));
     HF_CHECK(p.take_epoch(options));
+    for (uint32_t segment : dead) p.allocator_->retire_journal(segment);
+    if (!dead.empty()) p.allocator_->reclaim(*p.device_);
     HF_CHECK(p.start_epoch());
+    p.make_room();
     if (options.background) p.start_background();
   } else {
     spdlog::error("pool {} is read-only: {}", p.name(), p.read_only_);
@@ -279,6 +284,44 @@ Result<void> Pool::adopt_segments(const JournalReader& journal) {
     hold_snapshot(volume_, snapshot);
   }
   return {};
+}
+
+// Every opening begins a journal segment, however little is written in it: a pool that is opened often would fill with
+// them. Those at the old end that hold nothing alive leave here; the superblock that takes the epoch says so.
+Result<std::vector<uint32_t>> Pool::drop_dead_journal(const JournalReader& journal) {
+  std::vector<uint32_t> dead;
+  const auto& segments = journal.segments();
+  const auto usage = allocator_->usage();
+  for (size_t i = 0; i + 1 < segments.size(); ++i) {
+    const SegmentContext& s = segments[i].context;
+    if (s.segment == superblock_.journal_head_segment || usage[s.segment].live_bytes > 0) break;
+    HF_TRY(const bool nothing_lives, is_dead_journal(volume_, *index_, s.segment, s.generation));
+    if (!nothing_lives) break;
+    // A kept snapshot needs what follows it. Where room is short the log alone has to do: it is complete.
+    const bool needed = !superblock_.snapshots.empty() && segments[i + 1].first_lsn > superblock_.snapshots.back().lsn + 1;
+    if (needed && allocator_->report().free_segments + dead.size() >= kReserveSegments) break;
+    if (needed) {
+      spdlog::warn("pool {}: space is short; its index snapshots are given up", name());
+      for (const SnapshotRef& snapshot : superblock_.snapshots) release_snapshot(volume_, snapshot);
+      superblock_.snapshots.clear();
+    }
+    superblock_.journal_first = segments[i + 1].context.generation;
+    dead.push_back(s.segment);
+  }
+  return dead;
+}
+
+// Below the reserve room is won back before anybody is served: a daemon that dies soon after each start would never
+// come to it.
+void Pool::make_room() {
+  Compactor compactor(*this);
+  for (uint32_t turn = 0; turn < superblock_.layout.segment_count; ++turn) {
+    if (allocator_->report().free_segments >= kReserveSegments) return;
+    const auto more = compactor.run_unit();
+    if (!more) spdlog::warn("compaction: {}", more.error().to_string());
+    if (!more || !*more) return;
+    allocator_->reclaim(*device_);
+  }
 }
 
 Result<void> Pool::start_epoch() {

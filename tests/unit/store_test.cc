@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "storage/base/digest.h"
+#include "storage/object/index_snapshot.h"
 
 #include "tests/support/store_fixture.h"
 
@@ -281,6 +282,28 @@ TEST_P(StoreTest, FullPoolRefusesPutsServesReadsAndRecoversByDeletes) {
 
 INSTANTIATE_TEST_SUITE_P(Encryption, StoreTest, ::testing::Bool(),
                          [](const auto& info) { return info.param ? "encrypted" : "clear"; });
+
+// A daemon that dies right after each start, again and again.
+TEST(Store, ManyOpeningsDoNotFillThePool) {
+  for (const bool snapshots : {false, true}) {
+    StoreOptions options;
+    options.segments = 64;
+    StoreFixture f(options);
+    ASSERT_TRUE(f.open());
+    f.make_bucket("b");
+    ASSERT_TRUE(f.put("b", "k", "kept"));
+    for (int i = 0; i < 200; ++i) {
+      if (snapshots && i < 2) {
+        ASSERT_TRUE(take_snapshot(f.pool(), f.index_path() + ".scratch"));
+      }
+      if (i % 50 == 49) f.drop_index();
+      const auto opened = f.reopen();
+      ASSERT_TRUE(opened) << "opening " << i << ": " << opened.error().to_string();
+    }
+    EXPECT_EQ(*f.get("b", "k"), "kept");
+    ASSERT_TRUE(f.put("b", "more", random_text(1, 100'000)));
+  }
+}
 
 }  // namespace
 }  // namespace holdfast::test
