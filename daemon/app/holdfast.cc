@@ -174,7 +174,17 @@ int main(int argc, char** argv) {
   holdfast::add_user_commands(app, context);
   holdfast::add_bucket_commands(app, context);
   holdfast::add_status_command(app, context);
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::RequiredError& e) {
+    // A mistyped command is what is wrong then, not a missing one.
+    const auto unknown = app.remaining(true);
+    if (unknown.empty()) return app.exit(e);
+    std::cerr << "holdfast: unknown command \"" << unknown.front() << "\"; holdfast --help lists the commands\n";
+    return 1;
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e);
+  }
   const auto done = context.run();
   if (done) return 0;
   if (context.json()) {

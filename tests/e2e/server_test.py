@@ -233,6 +233,12 @@ class ConfigurationTest(unittest.TestCase):
         self.assertIn("held by another process", second.stderr)
         self.assertEqual(0, daemon.cli("status").returncode)
 
+    def test_mistyped_commands_are_named(self):
+        for words in (["nosuch"], ["pool", "scrubb"]):
+            done = subprocess.run([str(HOLDFAST), *words], capture_output=True, text=True)
+            self.assertEqual(1, done.returncode)
+            self.assertIn(f'unknown command "{words[-1]}"', done.stderr)
+
     def test_probe_and_rebuild(self):
         daemon = self.stage.daemon
         client(daemon).create_bucket(Bucket="kept")
