@@ -16,7 +16,7 @@
 #include "storage/base/log.h"
 #include "storage/device/iscsi_call.h"
 #include "storage/device/iscsi_login.h"
-#include "storage/device/local_lock.h"
+#include "storage/base/local_lock.h"
 
 namespace holdfast {
 
@@ -79,9 +79,6 @@ class IscsiDevice final : public BlockDevice {
       HF_TRY(lock_, LocalLock::take(address_.target + "/" + std::to_string(address_.lun), info_.name));
     }
     HF_CHECK(log_in());
-    if (!options_.read_only_probe) {
-      HF_TRY(lun_lock_, LocalLock::take(lun_.identity, info_.name));  // the same LUN by another target name
-    }
     info_.identity = lun_.identity;
     info_.size_bytes = lun_.size_bytes;
     info_.block_bytes = std::max(4096u, lun_.physical_bytes);
@@ -420,7 +417,7 @@ class IscsiDevice final : public BlockDevice {
   DeviceOptions options_;
   const int wake_;
   IscsiLun lun_;
-  LocalLock lock_, lun_lock_;  // the reservation is the host's, not this process's
+  LocalLock lock_;  // the reservation is the host's, not this process's
   std::string holder_;
   std::atomic<uint64_t> incarnation_{0};
   std::atomic<bool> fenced_{false};

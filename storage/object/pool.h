@@ -5,6 +5,7 @@
 
 #include "storage/base/clock.h"
 #include "storage/base/worker.h"
+#include "storage/base/local_lock.h"
 #include "storage/log/body_writer.h"
 #include "storage/log/heartbeat_device.h"
 #include "storage/log/journal_reader.h"
@@ -32,6 +33,7 @@ struct PoolOpenOptions {
   std::string holder;                     // host and process, for people
   bool take_over = false;                 // do not watch the heartbeat of a device without reservations
   bool moved_device = false;              // the pool was copied to this device on purpose
+  bool host_lock = true;                  // one opening of a pool on this host; off in tests that hold copies
   HeartbeatTiming heartbeat;
   bool background = true;                 // checkpoints, compaction, reclaiming; off in tests that count writes
 };
@@ -111,6 +113,7 @@ class Pool {
   BulkStream compaction_stream_;
   PoolTime time_;
   std::mutex snapshot_mutex_;
+  LocalLock host_lock_;
   Lsn last_lsn_ = 0;
   std::string read_only_;
   std::unique_ptr<Committer> committer_;

@@ -48,6 +48,10 @@ Result<std::unique_ptr<Pool>> Pool::open(std::unique_ptr<BlockDevice> device, co
   }
   HF_CHECK(p.check_identity(options));
   HF_CHECK(p.load_key(options));
+  // One LUN can be reached by several names, which its device cannot know.
+  if (options.host_lock) {
+    HF_TRY(p.host_lock_, LocalLock::take("pool " + pool_id_text(p.superblock_), p.device_->info().name));
+  }
   HF_CHECK(p.hold_device(options));
   p.volume_.device = p.device_.get();
   p.volume_.layout = layout;

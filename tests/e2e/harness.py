@@ -55,7 +55,6 @@ class Certificate:
 class Target:
     """tgtd with one LUN in a sparse file, CHAP on. It can be killed and started again on the same file."""
 
-    name = "iqn.2026-01.io.holdfast.test:pool"
     user = "tester"
     secret = "a-chap-secret-1"
 
@@ -63,6 +62,7 @@ class Target:
         self.directory = pathlib.Path(directory)
         self.address = address
         self.port = free_port()
+        self.name = f"iqn.2026-01.io.holdfast.test:pool-{self.port}"  # tests may run beside each other
         self.control = 100 + self.port % 30000
         self.image = self.directory / "lun.img"
         self.secret_file = self.directory / "chap-secret"

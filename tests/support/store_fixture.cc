@@ -63,6 +63,7 @@ Result<void> StoreFixture::open(bool accept_loss, bool rebuild) {
   open.rebuild_index = rebuild;
   open.holder = "test";
   open.background = false;
+  open.host_lock = false;
   using std::chrono::milliseconds;
   open.heartbeat = {.beat = milliseconds(10), .watch = milliseconds(100), .claim = milliseconds(20), .stale = milliseconds(60000)};
   auto pool = Pool::open(std::make_unique<BorrowedDevice>(*used_), open, clock_, random_);

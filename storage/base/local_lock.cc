@@ -1,4 +1,4 @@
-#include "storage/device/local_lock.h"
+#include "storage/base/local_lock.h"
 
 #include <sys/socket.h>
 #include <sys/un.h>

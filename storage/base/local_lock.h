@@ -9,7 +9,7 @@ namespace holdfast {
 
 class LocalLock {
  public:
-  // kPermissionDenied when another process of this host holds the device of that identity; `name` is for people.
+  // kPermissionDenied when this identity is held on this host already; `name`, of its device, is for people.
   static Result<LocalLock> take(const std::string& identity, const std::string& name);
 
   LocalLock() = default;
