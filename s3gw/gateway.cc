@@ -179,12 +179,13 @@ class Gateway : public std::enable_shared_from_this<Gateway> {
     call->body.resize(announced);
     MutableByteSpan into(reinterpret_cast<std::byte*>(call->body.data()), call->body.size());
     Result<size_t> n = co_await exchange.read_body(into);
-    if (n && open_end && *n < announced) call->body.resize(*n);
-    if (!n || *n != call->body.size() || (open_end && *n == announced)) {
+    // A body of unknown length ends before the room does, or it is too long.
+    if (!n || (open_end ? *n == announced : *n != announced)) {
       exchange.abandon();
       result = s3_fail("IncompleteBody");
       co_return result;
     }
+    call->body.resize(*n);
     result = check_document(*call);
     co_return result;
   }
@@ -203,13 +204,8 @@ class Gateway : public std::enable_shared_from_this<Gateway> {
       HF_CHECK(chunks.finish());
       call.body = std::move(plain);
     }
-    if (call.http->headers.has("content-md5")) {
-      const auto raw = from_base64(call.header("content-md5"));
-      if (!raw || raw->size() != 16) {
-        return s3_fail_with({{"Content-MD5", std::string(call.header("content-md5"))}}, "InvalidDigest");
-      }
-      if (Digest::of(DigestKind::kMd5, as_bytes(call.body)) != as_text(*raw)) return s3_fail("BadDigest");
-    }
+    HF_TRY(const std::string md5, announced_md5(call));
+    if (!md5.empty() && Digest::of(DigestKind::kMd5, as_bytes(call.body)) != md5) return s3_fail("BadDigest");
     // Of a completion these headers speak of the object, not of this document.
     if (call.operation == kCompleteMultipartUpload) return {};
     HF_TRY(const Checksum announced, announced_checksum(call));

@@ -9,7 +9,6 @@ namespace holdfast::s3 {
 
 namespace {
 
-constexpr int64_t kMaxSkewMs = 15 * 60 * 1000;
 constexpr int64_t kMaxExpiresS = 7 * 24 * 3600;
 constexpr std::string_view kAlgorithm = "AWS4-HMAC-SHA256";
 
@@ -25,6 +24,9 @@ std::unexpected<S3Error> malformed(const Form& form, const std::string& what) {
   return s3_fail(form.error_code, std::string(form.prefix) + what);
 }
 
+constexpr const char* kCredentialForm =
+    "the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".";
+
 bool is_date(std::string_view text) {
   return text.size() == 8 && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
@@ -33,16 +35,14 @@ bool is_date(std::string_view text) {
 S3Result<void> parse_credential(std::string_view text, const Form& form, const std::string& region, Claim& claim) {
   const auto parts = split_text(text, '/');
   const size_t n = parts.size();
-  if (n < 5) {
-    return malformed(form, "the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".");
-  }
+  if (n < 5) return malformed(form, kCredentialForm);
   const std::string date(parts[n - 4]), where(parts[n - 3]), service(parts[n - 2]), terminal(parts[n - 1]);
   const size_t tail = date.size() + where.size() + service.size() + terminal.size() + 4;
   claim.access_key = std::string(text.substr(0, text.size() - tail));
   claim.scope = {date, where, service};
   // The access key tells nothing of how the rest is wrong: a scope of too many parts shows in its date.
   if (claim.access_key.empty() || (claim.access_key.find('/') != std::string::npos && !is_date(date))) {
-    return malformed(form, "the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".");
+    return malformed(form, kCredentialForm);
   }
   if (terminal != "aws4_request") {
     return malformed(form, "incorrect terminal \"" + terminal + "\". This endpoint uses \"aws4_request\".");
@@ -52,9 +52,8 @@ S3Result<void> parse_credential(std::string_view text, const Form& form, const s
     return malformed(form, "incorrect date format \"" + date + "\". This date in the credential must be in the format \"yyyyMMdd\".");
   }
   if (where != region) {
-    S3Error error = s3_error(form.error_code, std::string(form.prefix) + "the region \"" + where + "\" is wrong; expecting \"" + region + "\"");
-    error.fields = {{"Region", region}};
-    return std::unexpected(std::move(error));
+    return s3_fail_with({{"Region", region}}, form.error_code,
+                        std::string(form.prefix) + "the region \"" + where + "\" is wrong; expecting \"" + region + "\"");
   }
   return {};
 }
@@ -128,9 +127,9 @@ S3Result<Claim> claim_from_header(const HttpRequest& request, const std::string&
   if (claim.timestamp.empty()) {
     if (const auto date = parse_http_date(request.headers.get("date"))) claim.timestamp = compact_date(*date);
   }
-  if (!parse_compact_date(claim.timestamp)) {
-    return s3_fail("AccessDenied", "AWS authentication requires a valid Date or x-amz-date header.");
-  }
+  const auto signed_at = parse_compact_date(claim.timestamp);
+  if (!signed_at) return s3_fail("AccessDenied", "AWS authentication requires a valid Date or x-amz-date header.");
+  claim.signed_at_ms = *signed_at;
   if (!claim.timestamp.starts_with(claim.scope.date)) {
     return malformed(kHeaderForm, "Invalid credential date. Date is not the same as X-Amz-Date.");
   }
@@ -160,6 +159,7 @@ S3Result<Claim> claim_from_query(const HttpRequest& request, const Query& query,
     return s3_fail(kQueryForm.error_code, "Invalid credential date \"" + claim.scope.date + "\". This date is not the same as X-Amz-Date: \"" +
                                               claim.timestamp.substr(0, 8) + "\".");
   }
+  claim.signed_at_ms = *signed_at;
   if (*signed_at > now_ms + kMaxSkewMs) return s3_fail("AccessDenied", "Request is not valid yet.");
   const int64_t ends_ms = *signed_at + expires_s * 1000;
   if (now_ms > ends_ms) {

@@ -8,6 +8,9 @@
 
 namespace holdfast::s3 {
 
+// How far a signer's clock may be off.
+inline constexpr int64_t kMaxSkewMs = 15 * 60 * 1000;
+
 // What header and query form have in common.
 struct Claim {
   std::string access_key;
@@ -15,6 +18,7 @@ struct Claim {
   std::string signed_headers;
   std::string signature;
   std::string timestamp;
+  int64_t signed_at_ms = 0;  // the same
   std::string payload_hash;
 };
 

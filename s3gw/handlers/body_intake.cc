@@ -24,15 +24,11 @@ S3Result<std::unique_ptr<BodyIntake>> BodyIntake::begin(std::shared_ptr<const Ca
     intake->chunks_.emplace(call->auth);
   }
   if (intake->object_bytes_ > kMaxPutBytes) return s3_fail("EntityTooLarge");
-  if (const auto md5 = call->header("content-md5"); http.headers.has("content-md5")) {
-    const auto raw = from_base64(md5);
-    if (!raw || raw->size() != 16) return s3_fail_with({{"Content-MD5", std::string(md5)}}, "InvalidDigest");
-    intake->content_md5_ = std::string(as_text(*raw));
-  }
+  HF_TRY(intake->content_md5_, announced_md5(*call));
   HF_TRY(intake->announced_, announced_checksum(*call));
   const ChecksumAlgorithm announced = intake->announced_.algorithm;
   const bool any = announced != ChecksumAlgorithm::kNone;
-  if (kept == ChecksumAlgorithm::kNone) kept = any ? announced : ChecksumAlgorithm::kCrc64Nvme;
+  if (kept == ChecksumAlgorithm::kNone) kept = or_default(announced);
   intake->kept_.algorithm = kept;
   intake->checksum_.emplace(kept);
   if (any && announced != kept) intake->other_announced_.emplace(announced);

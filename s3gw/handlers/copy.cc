@@ -38,8 +38,7 @@ S3Result<Source> parse_source(const Call& call) {
   return source;
 }
 
-S3Result<Source> open_source(const Call& call) {
-  HF_TRY(Source source, parse_source(call));
+S3Result<Source> open_source(const Call& call, Source source) {
   HF_CHECK(authorize(call.auth.user, Operation::kGetObject, source.bucket, source.key, ""));
   HF_TRY(source.reader, call.objects().get(source.bucket, source.key, source.version));
   if (source.reader->info().is_marker) {
@@ -133,10 +132,6 @@ std::string result_document(const char* root, const std::string& etag, int64_t m
   return xml.take();
 }
 
-}  // namespace
-
-namespace {
-
 void add_source_version(const Call& call, const Source& source, HttpHeaders& headers) {
   const auto bucket = call.buckets().bucket(source.bucket);
   const ObjectInfo& from = source.reader->info();
@@ -150,7 +145,8 @@ void add_source_version(const Call& call, const Source& source, HttpHeaders& hea
 S3Result<HttpResponse> copy_object(const Call& call) {
   HF_TRY(const Bucket bucket, call.buckets().bucket(call.bucket()));
   HF_CHECK(check_encryption_headers(call));
-  HF_TRY(const Source source, open_source(call));
+  HF_TRY(Source parsed, parse_source(call));
+  HF_TRY(const Source source, open_source(call, std::move(parsed)));
   const ObjectInfo& from = source.reader->info();
   if (from.size_bytes > kMaxCopyBytes) {
     return s3_fail("InvalidRequest", "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120");
@@ -167,8 +163,8 @@ S3Result<HttpResponse> copy_object(const Call& call) {
   request.attributes = std::move(attributes);
   HF_TRY(request.conditions, write_conditions(call));
   HF_TRY(const Checksum announced, announced_checksum(call));
-  ChecksumAlgorithm algorithm = announced.algorithm != ChecksumAlgorithm::kNone ? announced.algorithm : from.checksum.algorithm;
-  if (algorithm == ChecksumAlgorithm::kNone) algorithm = ChecksumAlgorithm::kCrc64Nvme;
+  const ChecksumAlgorithm algorithm =
+      or_default(announced.algorithm != ChecksumAlgorithm::kNone ? announced.algorithm : from.checksum.algorithm);
   HF_TRY(Copied copied, copy_bytes(call, *source.reader, 0, from.size_bytes, algorithm));
   request.etag = copied.md5;
   request.checksum = copied.checksum;
@@ -183,9 +179,9 @@ S3Result<HttpResponse> copy_object(const Call& call) {
 S3Result<HttpResponse> upload_part_copy(const Call& call) {
   HF_TRY(const uint32_t number, parse_part_number(call));
   const std::string upload_id = call.query.get("uploadId");
-  HF_CHECK(parse_source(call));
+  HF_TRY(Source parsed, parse_source(call));
   HF_TRY(const Upload upload, call.objects().upload(call.bucket(), call.key(), upload_id));
-  HF_TRY(const Source source, open_source(call));
+  HF_TRY(const Source source, open_source(call, std::move(parsed)));
   const ObjectInfo& from = source.reader->info();
   ByteRange range{0, from.size_bytes, false};
   if (const auto header = call.header("x-amz-copy-source-range"); !header.empty()) {
@@ -193,8 +189,7 @@ S3Result<HttpResponse> upload_part_copy(const Call& call) {
   }
   if (range.size > kMaxCopyBytes) return s3_fail("EntityTooLarge");
   const bool named = upload.checksum.algorithm != ChecksumAlgorithm::kNone;
-  HF_TRY(Copied copied, copy_bytes(call, *source.reader, range.first, range.size,
-                                      named ? upload.checksum.algorithm : ChecksumAlgorithm::kCrc64Nvme));
+  HF_TRY(Copied copied, copy_bytes(call, *source.reader, range.first, range.size, or_default(upload.checksum.algorithm)));
   PartInfo info;
   info.number = number;
   info.etag = copied.md5;

@@ -51,7 +51,7 @@ void write_entry(XmlWriter& xml, const KeyWriter& keys, const ObjectInfo& e, con
   xml.text("ETag", quoted(e.etag));
   if (e.checksum.algorithm != ChecksumAlgorithm::kNone) {
     xml.text("ChecksumAlgorithm", checksum_name(e.checksum.algorithm));
-    xml.text("ChecksumType", e.checksum.type == ChecksumType::kComposite ? "COMPOSITE" : "FULL_OBJECT");
+    xml.text("ChecksumType", checksum_type_name(e.checksum.type));
   }
   xml.number("Size", e.size_bytes);
   if (owner != nullptr) write_owner(xml, *owner);
@@ -155,7 +155,7 @@ S3Result<HttpResponse> list_object_versions(const Call& call) {
       xml.text("ETag", quoted(e.etag));
       if (e.checksum.algorithm != ChecksumAlgorithm::kNone) {
         xml.text("ChecksumAlgorithm", checksum_name(e.checksum.algorithm));
-        xml.text("ChecksumType", e.checksum.type == ChecksumType::kComposite ? "COMPOSITE" : "FULL_OBJECT");
+        xml.text("ChecksumType", checksum_type_name(e.checksum.type));
       }
       xml.number("Size", e.size_bytes);
       xml.text("StorageClass", "STANDARD");

@@ -56,7 +56,7 @@ S3Result<HttpResponse> create_multipart_upload(const Call& call) {
   HttpResponse response = xml_response(xml.take());
   if (upload.checksum.algorithm != ChecksumAlgorithm::kNone) {
     response.headers.add("x-amz-checksum-algorithm", std::string(checksum_name(upload.checksum.algorithm)));
-    response.headers.add("x-amz-checksum-type", upload.checksum.type == ChecksumType::kComposite ? "COMPOSITE" : "FULL_OBJECT");
+    response.headers.add("x-amz-checksum-type", std::string(checksum_type_name(upload.checksum.type)));
   }
   add_encryption_header(call, response.headers);
   return response;
@@ -101,7 +101,7 @@ S3Result<HttpResponse> list_parts(const Call& call) {
   const ChecksumAlgorithm algorithm = page.upload.checksum.algorithm;
   if (algorithm != ChecksumAlgorithm::kNone) {
     xml.text("ChecksumAlgorithm", checksum_name(algorithm));
-    xml.text("ChecksumType", page.upload.checksum.type == ChecksumType::kComposite ? "COMPOSITE" : "FULL_OBJECT");
+    xml.text("ChecksumType", checksum_type_name(page.upload.checksum.type));
   }
   for (const PartInfo& p : page.parts) {
     xml.open("Part");
@@ -154,7 +154,7 @@ S3Result<HttpResponse> list_multipart_uploads(const Call& call) {
     xml.text("Initiated", iso8601(u.initiated_ms));
     if (u.checksum.algorithm != ChecksumAlgorithm::kNone) {
       xml.text("ChecksumAlgorithm", checksum_name(u.checksum.algorithm));
-      xml.text("ChecksumType", u.checksum.type == ChecksumType::kComposite ? "COMPOSITE" : "FULL_OBJECT");
+      xml.text("ChecksumType", checksum_type_name(u.checksum.type));
     }
     xml.close("Upload");
   }

@@ -57,7 +57,7 @@ S3Result<void> check_against_upload(const Call& call, const CompleteRequest& req
   const Checksum& u = upload.checksum;
   if (u.algorithm == ChecksumAlgorithm::kNone) return {};
   HF_TRY(const std::string type, checksum_type(call));
-  const std::string kept = u.type == ChecksumType::kComposite ? "COMPOSITE" : "FULL_OBJECT";
+  const std::string kept(checksum_type_name(u.type));
   if (!type.empty() && type != kept) {
     return s3_fail("InvalidRequest", "The upload was created using the " + kept +
                                          " checksum mode. The complete request must use the same checksum mode.");
@@ -118,9 +118,8 @@ S3Result<HttpResponse> complete_multipart_upload(const Call& call) {
   if (upload) HF_CHECK(check_against_upload(call, request, *upload));
   const auto made = call.objects().complete_upload(std::move(request));
   if (!made && upload && made.error().is(Code::kInvalidArgument, Subject::kBody)) {
-    const ChecksumAlgorithm named = upload->checksum.algorithm;
-    const ChecksumAlgorithm kept = named == ChecksumAlgorithm::kNone ? ChecksumAlgorithm::kCrc64Nvme : named;
-    return s3_fail("BadDigest", "The " + std::string(checksum_name(kept)) + " you specified did not match the calculated checksum.");
+    const std::string kept(checksum_name(or_default(upload->checksum.algorithm)));
+    return s3_fail("BadDigest", "The " + kept + " you specified did not match the calculated checksum.");
   }
   if (!made) return std::unexpected(S3Error(made.error()));
   XmlWriter xml;
@@ -132,7 +131,7 @@ S3Result<HttpResponse> complete_multipart_upload(const Call& call) {
   xml.text("ETag", quoted(made->etag));
   if (made->checksum.algorithm != ChecksumAlgorithm::kNone) {
     xml.text(checksum_element(made->checksum.algorithm), made->checksum.value);
-    xml.text("ChecksumType", made->checksum.type == ChecksumType::kComposite ? "COMPOSITE" : "FULL_OBJECT");
+    xml.text("ChecksumType", checksum_type_name(made->checksum.type));
   }
   xml.close("CompleteMultipartUploadResult");
   HttpResponse response = xml_response(xml.take());

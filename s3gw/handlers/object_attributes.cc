@@ -143,7 +143,7 @@ S3Result<HttpResponse> get_object_attributes(const Call& call) {
   if (wants("Checksum") && info.checksum.algorithm != ChecksumAlgorithm::kNone) {
     xml.open("Checksum");
     xml.text(checksum_element(info.checksum.algorithm), info.checksum.value);
-    xml.text("ChecksumType", info.checksum.type == ChecksumType::kComposite ? "COMPOSITE" : "FULL_OBJECT");
+    xml.text("ChecksumType", checksum_type_name(info.checksum.type));
     xml.close("Checksum");
   }
   if (wants("ObjectParts") && !info.parts.empty()) {

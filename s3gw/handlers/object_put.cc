@@ -62,7 +62,7 @@ S3Result<std::pair<Upload, std::shared_ptr<BodyIntake>>> prepare_part(std::share
                                          std::string(checksum_name(wanted)) + ", actual checksum Type: " +
                                          (any ? std::string(checksum_name(announced.algorithm)) : "null"));
   }
-  HF_TRY(auto intake, BodyIntake::begin(call, wanted == ChecksumAlgorithm::kNone ? ChecksumAlgorithm::kCrc64Nvme : wanted));
+  HF_TRY(auto intake, BodyIntake::begin(call, or_default(wanted)));
   return std::pair(std::move(upload), std::shared_ptr<BodyIntake>(std::move(intake)));
 }
 

@@ -212,6 +212,14 @@ S3Result<void> check_read_conditions(const Call& call, const ObjectInfo& info, s
   return {};
 }
 
+S3Result<std::string> announced_md5(const Call& call) {
+  if (!call.http->headers.has("content-md5")) return std::string();
+  const auto text = call.header("content-md5");
+  const auto raw = from_base64(text);
+  if (!raw || raw->size() != 16) return s3_fail_with({{"Content-MD5", std::string(text)}}, "InvalidDigest");
+  return std::string(as_text(*raw));
+}
+
 S3Result<std::string> checksum_type(const Call& call) {
   std::string type(call.header("x-amz-checksum-type"));
   for (char& c : type) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
@@ -266,7 +274,7 @@ S3Result<Checksum> announced_checksum(const Call& call) {
 void add_checksum_headers(const Checksum& checksum, HttpHeaders& headers) {
   if (checksum.algorithm == ChecksumAlgorithm::kNone || checksum.value.empty()) return;
   headers.add(checksum_header(checksum.algorithm), checksum.value);
-  headers.add("x-amz-checksum-type", checksum.type == ChecksumType::kComposite ? "COMPOSITE" : "FULL_OBJECT");
+  headers.add("x-amz-checksum-type", std::string(checksum_type_name(checksum.type)));
 }
 
 void add_version_header(const ObjectInfo& info, const Bucket& bucket, HttpHeaders& headers) {

@@ -25,6 +25,8 @@ S3Result<WriteConditions> write_conditions(const Call& call);
 // or "x-amz-copy-source-".
 S3Result<void> check_read_conditions(const Call& call, const ObjectInfo& info, std::string_view prefix);
 
+// Content-MD5 as 16 raw bytes; empty: not given. InvalidDigest.
+S3Result<std::string> announced_md5(const Call& call);
 // x-amz-checksum-type in capitals: FULL_OBJECT, COMPOSITE, or empty. InvalidRequest.
 S3Result<std::string> checksum_type(const Call& call);
 // The checksum that a request announces as header: algorithm and value, or algorithm alone.

@@ -31,6 +31,7 @@ std::string_view checksum_name(ChecksumAlgorithm a) {
   return "";
 }
 
+std::string_view checksum_type_name(ChecksumType type) { return type == ChecksumType::kComposite ? "COMPOSITE" : "FULL_OBJECT"; }
 std::string lower_checksum_name(ChecksumAlgorithm a) { return lower(checksum_name(a)); }
 std::string checksum_header(ChecksumAlgorithm a) { return "x-amz-checksum-" + lower_checksum_name(a); }
 std::string checksum_element(ChecksumAlgorithm a) { return "Checksum" + std::string(checksum_name(a)); }

@@ -26,6 +26,11 @@ enum class ChecksumAlgorithm : uint8_t {
   kXxhash128,
 };
 
+// What is kept where nobody named an algorithm, as in S3.
+constexpr ChecksumAlgorithm or_default(ChecksumAlgorithm named) {
+  return named == ChecksumAlgorithm::kNone ? ChecksumAlgorithm::kCrc64Nvme : named;
+}
+
 // The length of a finished value before base64; 0 for kNone.
 size_t checksum_bytes(ChecksumAlgorithm algorithm);
 // Can the checksum of joined pieces be had from theirs?

@@ -32,8 +32,11 @@ void on_scsi(iscsi_context*, int status, void* command_data, void* private_data)
 
 void on_step(iscsi_context*, int status, void*, void* private_data) { finish(static_cast<Call*>(private_data), status, nullptr); }
 
-// Whether the callback came. False leaves the call to its callback, which comes at the latest with the context's end.
-bool wait(iscsi_context* context, Call* call, int deadline_s) {
+// Sends and waits for the callback. Without it the call is left to its callback, which comes at the latest with the
+// context's end.
+std::unique_ptr<Call> run(iscsi_context* context, int deadline_s, const std::function<bool(Call*)>& send) {
+  auto call = std::make_unique<Call>();
+  if (!send(call.get())) return nullptr;
   const auto end = SteadyClock::now() + std::chrono::seconds(deadline_s);
   while (!call->done && SteadyClock::now() < end) {
     pollfd fd{iscsi_get_fd(context), static_cast<short>(iscsi_which_events(context)), 0};
@@ -42,51 +45,36 @@ bool wait(iscsi_context* context, Call* call, int deadline_s) {
     // Without events it looks for time-outs.
     if (iscsi_service(context, fd.fd >= 0 ? fd.revents : 0) != 0) break;
   }
-  if (!call->done) call->abandoned = true;
-  return call->done;
+  if (call->done) return call;
+  call.release()->abandoned = true;
+  return nullptr;
 }
 
-// A step of the session whose callback brings no task.
-bool step(iscsi_context* context, int deadline_s, const std::function<int(iscsi_command_cb, void*)>& send) {
-  auto* call = new Call;
-  if (send(on_step, call) != 0) {
-    delete call;
-    return false;
-  }
-  if (!wait(context, call, deadline_s)) return false;
-  const bool good = call->status == SCSI_STATUS_GOOD;
-  delete call;
-  return good;
-}
+bool good(const std::unique_ptr<Call>& call) { return call && call->status == SCSI_STATUS_GOOD; }
 
 }  // namespace
 
 ScsiTask call_scsi(iscsi_context* context, const SendScsi& send, int deadline_s) {
-  auto* call = new Call;
-  if (send(context, on_scsi, call) == nullptr) {
-    delete call;
-    return nullptr;
-  }
-  if (!wait(context, call, deadline_s)) return nullptr;
+  const auto call = run(context, deadline_s, [&](Call* c) { return send(context, on_scsi, c) != nullptr; });
+  if (!call) return nullptr;
   ScsiTask task(call->task);
-  const int status = call->status;
-  delete call;
   // Cancelled and timed-out commands have a task too, but no answer.
+  const int status = call->status;
   const bool answered = status == SCSI_STATUS_GOOD || status == SCSI_STATUS_CHECK_CONDITION || status == SCSI_STATUS_BUSY ||
                         status == SCSI_STATUS_RESERVATION_CONFLICT || status == SCSI_STATUS_TASK_SET_FULL;
   return answered ? std::move(task) : nullptr;
 }
 
 bool connect_and_log_in(iscsi_context* context, const std::string& portal, int lun, int deadline_s) {
-  return step(context, deadline_s, [&](iscsi_command_cb callback, void* data) {
-    return iscsi_full_connect_async(context, portal.c_str(), lun, callback, data);
-  });
+  return good(run(context, deadline_s, [&](Call* c) {
+    return iscsi_full_connect_async(context, portal.c_str(), lun, on_step, c) == 0;
+  }));
 }
 
 bool reset_lun(iscsi_context* context, int lun, int deadline_s) {
-  return step(context, deadline_s, [&](iscsi_command_cb callback, void* data) {
-    return iscsi_task_mgmt_lun_reset_async(context, static_cast<uint32_t>(lun), callback, data);
-  });
+  return good(run(context, deadline_s, [&](Call* c) {
+    return iscsi_task_mgmt_lun_reset_async(context, static_cast<uint32_t>(lun), on_step, c) == 0;
+  }));
 }
 
 }  // namespace holdfast

@@ -13,10 +13,10 @@
 #include <mutex>
 #include <thread>
 
+#include "storage/base/local_lock.h"
 #include "storage/base/log.h"
 #include "storage/device/iscsi_call.h"
 #include "storage/device/iscsi_login.h"
-#include "storage/base/local_lock.h"
 
 namespace holdfast {
 

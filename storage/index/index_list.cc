@@ -77,8 +77,7 @@ class VersionCursor {
   Statement* statement_ = nullptr;
 };
 
-// One view of the index for all seeks of a page. Without it each seek is a transaction of its own, which costs more
-// than the seek.
+// One view of the index for all seeks of a page.
 class ReadTransaction {
  public:
   explicit ReadTransaction(Database& db) : db_(db) { run("BEGIN"); }

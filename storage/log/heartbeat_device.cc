@@ -92,8 +92,12 @@ Result<void> HeartbeatDevice::watch() {
   return {};
 }
 
+Status HeartbeatDevice::lost() const {
+  return Status(Code::kPermissionDenied, Subject::kDevice, info().name + " is held by another host");
+}
+
 Result<void> HeartbeatDevice::beat() {
-  if (lost_) return error(Code::kPermissionDenied, Subject::kDevice, info().name + " is held by another host");
+  if (lost_) return error(lost());
   HF_TRY(const std::optional<Mark> now, read_mark());
   if (!now || now->opening != opening_) {
     lost_ = true;
@@ -114,7 +118,7 @@ bool HeartbeatDevice::held() const {
 
 // A process that was stopped for a while must not write before it has looked again.
 Result<void> HeartbeatDevice::may_write() const {
-  if (lost_) return error(Code::kPermissionDenied, Subject::kDevice, info().name + " is held by another host");
+  if (lost_) return error(lost());
   if (!held()) return error(Code::kUnavailable, Subject::kDevice, info().name + ": the last heartbeat is too long ago");
   return {};
 }

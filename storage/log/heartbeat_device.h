@@ -62,6 +62,7 @@ class HeartbeatDevice final : public BlockDevice {
   Result<std::optional<Mark>> read_mark();
   Result<void> write_mark(bool released);
   Result<void> watch();
+  Status lost() const;
   Result<void> beat();
   Result<void> may_write() const;
 

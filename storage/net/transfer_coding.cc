@@ -17,7 +17,7 @@ Result<ChunkedDecoder::Step> ChunkedDecoder::decode(ByteSpan in, MutableByteSpan
   while (step.taken < in.size() && !done()) {
     const ByteSpan rest = in.subspan(step.taken);
     if (state_ == State::kData) {
-      const size_t n = std::min({rest.size(), out.size() - step.made, static_cast<size_t>(std::min<uint64_t>(left_, SIZE_MAX))});
+      const size_t n = std::min<uint64_t>({rest.size(), out.size() - step.made, left_});
       if (n == 0) return step;
       std::memcpy(out.data() + step.made, rest.data(), n);
       step.taken += n;

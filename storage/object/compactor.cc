@@ -14,9 +14,6 @@ constexpr uint32_t kJournalKeepSegments = 3;
 constexpr size_t kBatchFacts = 256;  // as many as the committer gathers from clients
 
 bool space_is_short(const SpaceReport& r) { return r.free_segments < kReserveSegments + 4; }
-}  // namespace
-
-namespace {
 
 // What a record says, each with the home it had there. A completion says two things.
 Result<std::vector<Fact>> facts_of(const JournalRecord& record) {

@@ -57,15 +57,9 @@ std::string composite(ChecksumAlgorithm algorithm, const std::vector<StoredPart>
   return checksum.finish_base64() + "-" + std::to_string(parts.size());
 }
 
-using PartsByNumber = std::map<uint32_t, StoredPart>;
-
-std::string found_checksum(PartsByNumber::const_iterator part, const PartsByNumber& all) {
-  return part == all.end() ? std::string() : part->second.info.checksum;
-}
-
 // The parts that the request names. Their checksums were kept with the algorithm `kept`.
 Result<std::vector<StoredPart>> pick(std::vector<StoredPart> stored, const CompleteRequest& request, ChecksumAlgorithm kept) {
-  PartsByNumber by_number;
+  std::map<uint32_t, StoredPart> by_number;
   for (StoredPart& p : stored) by_number.emplace(p.info.number, std::move(p));
   std::vector<StoredPart> picked;
   uint32_t before = 0;
@@ -75,8 +69,8 @@ Result<std::vector<StoredPart>> pick(std::vector<StoredPart> stored, const Compl
     }
     before = wanted.number;
     const auto found = by_number.find(wanted.number);
-    const bool other = wanted.checksum.algorithm == kept && wanted.checksum.value != found_checksum(found, by_number);
-    const bool match = found != by_number.end() && found->second.info.etag == wanted.etag && !other;
+    const bool match = found != by_number.end() && found->second.info.etag == wanted.etag &&
+                       (wanted.checksum.algorithm != kept || wanted.checksum.value == found->second.info.checksum);
     if (!match) return error(invalid_part(wanted.number));
     picked.push_back(std::move(found->second));
   }
@@ -101,9 +95,8 @@ std::string part_list_fingerprint(const std::vector<CompletedPart>& parts) {
 
 Result<StoredVersion> assemble(const Upload& upload, std::vector<StoredPart> stored, const CompleteRequest& request) {
   StoredVersion version;
-  // An upload that names no algorithm keeps CRC64NVME, as S3 does.
-  const bool named = upload.checksum.algorithm != ChecksumAlgorithm::kNone;
-  const Checksum kept = named ? upload.checksum : Checksum{ChecksumAlgorithm::kCrc64Nvme, ChecksumType::kFullObject, ""};
+  Checksum kept = upload.checksum;
+  kept.algorithm = or_default(kept.algorithm);
   HF_TRY(version.parts, pick(std::move(stored), request, kept.algorithm));
   std::string digests;
   for (const StoredPart& p : version.parts) {

@@ -4,8 +4,8 @@
 #include <atomic>
 
 #include "storage/base/clock.h"
-#include "storage/base/worker.h"
 #include "storage/base/local_lock.h"
+#include "storage/base/worker.h"
 #include "storage/log/body_writer.h"
 #include "storage/log/heartbeat_device.h"
 #include "storage/log/journal_reader.h"

@@ -121,15 +121,11 @@ Result<void> Pool::hold_device(const PoolOpenOptions& options) {
 Result<void> Pool::load_key(const PoolOpenOptions& options) {
   if (!superblock_.encrypted) return {};
   const std::string context(as_text(superblock_.layout.pool_id));
-  Result<SecretKey> key = error(Code::kPermissionDenied, Subject::kPool,
-                                "pool \"" + superblock_.pool_name + "\" is encrypted and no key was given");
-  if (options.master_key) {
-    key = unwrap_key(*options.master_key, superblock_.key_by_master, context);
-  } else if (options.recovery_key) {
-    key = unwrap_key(*options.recovery_key, superblock_.key_by_recovery, context);
+  if (!options.master_key && !options.recovery_key) {
+    return error(Code::kPermissionDenied, Subject::kPool, "pool \"" + superblock_.pool_name + "\" is encrypted and no key was given");
   }
-  const bool given = options.master_key || options.recovery_key;
-  if (!key && !given) return std::unexpected(key.error());
+  auto key = options.master_key ? unwrap_key(*options.master_key, superblock_.key_by_master, context)
+                                : unwrap_key(*options.recovery_key, superblock_.key_by_recovery, context);
   if (!key) {
     return error(Code::kPermissionDenied, Subject::kPool,
                  "pool \"" + superblock_.pool_name + "\" does not open with the key given");
