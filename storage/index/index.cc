@@ -6,7 +6,7 @@ namespace holdfast {
 
 namespace {
 
-constexpr const char* kSchemaVersion = "1";
+constexpr const char* kSchemaVersion = "2";
 
 constexpr const char* kSchema = R"sql(
 CREATE TABLE meta(name TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
@@ -16,7 +16,7 @@ CREATE TABLE versions(
   latest INTEGER, current INTEGER, flags INTEGER, size INTEGER, modified_ms INTEGER,
   etag BLOB, checksum BLOB, home BLOB, attributes BLOB, parts BLOB,
   PRIMARY KEY(bucket, key, seq DESC)) WITHOUT ROWID;
-CREATE INDEX versions_current ON versions(bucket, key) WHERE current = 1;
+CREATE INDEX versions_current ON versions(bucket, key, current) WHERE current = 1;  -- covers a seek for keys alone
 CREATE TABLE uploads(id BLOB PRIMARY KEY, bucket INTEGER, key BLOB, data BLOB, home BLOB) WITHOUT ROWID;
 CREATE INDEX uploads_by_key ON uploads(bucket, key, id);
 CREATE TABLE parts(upload BLOB, number INTEGER, data BLOB, home BLOB, PRIMARY KEY(upload, number)) WITHOUT ROWID;

@@ -40,6 +40,7 @@ class VersionCursor {
   void seek(Position position) {
     if (statement_ != nullptr) statement_->reset();
     position_ = std::move(position);
+    keys_only_ = false;
     if (position_.behind_seq) {
       statement_ = &db_.prepare("SELECT " HF_VERSION_LIST_COLUMNS
                                 " FROM versions WHERE bucket = ? AND key = ? AND seq < ? ORDER BY seq DESC");
@@ -58,6 +59,23 @@ class VersionCursor {
     statement_->bind(bucket_).bind_blob(position_.key);
   }
 
+  // Like seek({key, true}), but of current versions row() has the key alone: half the pages to look at where the row
+  // will be skipped over.
+  void seek_key(std::string key) {
+    if (all_) return seek({std::move(key), true, {}});
+    if (statement_ != nullptr) statement_->reset();
+    position_ = {std::move(key), true, {}};
+    keys_only_ = true;
+    statement_ = &db_.prepare("SELECT key FROM versions WHERE bucket = ? AND current = 1 AND key >= ? ORDER BY key");
+    statement_->bind(bucket_).bind_blob(position_.key);
+  }
+  // After next(): the whole row of the key it found.
+  Result<bool> fill() {
+    if (!keys_only_) return true;
+    seek({std::string(as_text(row().blob(0))), true, {}});
+    return next();
+  }
+
   // True: row() is the next one.
   Result<bool> next() {
     HF_TRY(const bool row, statement_->step());
@@ -74,6 +92,7 @@ class VersionCursor {
   const BucketId bucket_;
   const bool all_;
   Position position_;
+  bool keys_only_ = false;
   Statement* statement_ = nullptr;
 };
 
@@ -117,6 +136,8 @@ Result<ListPage> Index::list(const ListQuery& q) {
     }
     std::string rolled = common_prefix_of(key, q.prefix, q.delimiter);
     if (rolled.empty()) {
+      HF_TRY(const bool whole, cursor.fill());
+      if (!whole) break;
       page.entries.push_back(read_listed_version(cursor.row(), q.bucket));
       page.next_key = page.entries.back().key;
       page.next_seq = page.entries.back().seq;
@@ -127,7 +148,7 @@ Result<ListPage> Index::list(const ListQuery& q) {
     std::string behind = successor_of_prefix(rolled);
     page.common_prefixes.push_back(std::move(rolled));
     if (behind.empty()) break;
-    cursor.seek({std::move(behind), true, {}});
+    cursor.seek_key(std::move(behind));
   }
   cursor.end();
   if (!page.truncated) {
