@@ -1,6 +1,4 @@
 """Holdfast beside versitygw (posix backend, same disk) in one run with one load generator; a table of ratios.
-
-versitygw is an ordinary Go module: go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
 """
 
 import json
@@ -27,8 +25,7 @@ class Versity:
         self.access_key, self.secret_key = "benchkey", "benchsecret"
         root = pathlib.Path(directory) / "versity"
         root.mkdir()
-        binary = os.environ.get("VERSITYGW") or shutil.which("versitygw") or str(pathlib.Path.home() / "go/bin/versitygw")
-        self.process = subprocess.Popen([binary, "--access", self.access_key, "--secret", self.secret_key, "--port",
+        self.process = subprocess.Popen([harness.versitygw(), "--access", self.access_key, "--secret", self.secret_key, "--port",
                                          f"127.0.0.1:{self.port}", "--quiet", "--keep-alive", "posix", str(root)],
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         harness.wait_until("versitygw", lambda: harness.connects(self.port))

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import BUILD, Target, run
+from harness import BUILD, LoopDevices, Target
 
 
 class DevicesTest(unittest.TestCase):
@@ -15,18 +15,12 @@ class DevicesTest(unittest.TestCase):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="holdfast-devices-"))
         self.addCleanup(shutil.rmtree, self.directory, ignore_errors=True)
 
-    def loop_device(self):
-        image = self.directory / "loop.img"
-        with open(image, "wb") as f:
-            f.truncate(128 << 20)
-        name = run(["losetup", "--find", "--show", "--sector-size", "4096", image]).strip()
-        self.addCleanup(run, ["losetup", "--detach", name])
-        return name
-
     def test_every_kind(self):
         target = Target(self.directory, size_bytes=128 << 20)
         self.addCleanup(target.kill)
-        devices = [self.loop_device(), target.url]
+        loop = LoopDevices(self.directory, 1, size_bytes=128 << 20, sector_bytes=4096)
+        self.addCleanup(loop.close)
+        devices = [*loop.names, target.url]
         environment = dict(os.environ, HOLDFAST_DEVICES=" ".join(devices), HOLDFAST_CHAP_USER=target.user,
                            HOLDFAST_CHAP_SECRET_FILE=str(target.secret_file))
         done = subprocess.run([BUILD / "tests" / "device_test"], capture_output=True, text=True, env=environment, timeout=300)

@@ -59,13 +59,7 @@ class OtherHost:
         self.log_path = stage.directory / "other.log"
 
     def start(self, *arguments):
-        daemon = self.stage.daemon
-        text = (daemon.run / "holdfastd.yaml").read_text()
-        text = text.replace(f"{daemon.address}:{daemon.port}", f"{THERE_ADDRESS}:{self.port}")
-        text = text.replace(str(daemon.run / "state"), str(self.stage.directory / "other-state"))
-        text = text.replace(str(daemon.run / "admin.sock"), str(self.stage.directory / "other.sock"))
-        config = self.stage.directory / "other.yaml"
-        config.write_text(text)
+        config = self.stage.daemon.second_config("other", f"{THERE_ADDRESS}:{self.port}")
         (self.stage.directory / "machine-id").write_text("b" * 32 + "\n")
         script = ('hostname host-b; touch /etc/machine-id; mount --bind "$0" /etc/machine-id; exec "$@"')
         with open(self.log_path, "ab") as log:
@@ -121,20 +115,11 @@ class FencingTest(unittest.TestCase):
 
     def test_second_process_of_the_same_host_is_refused(self):
         daemon = self.stage.daemon
-        done = subprocess.run([str(HOLDFASTD), "--config", str(self.copy_of_config())], capture_output=True, text=True, timeout=60)
+        config = daemon.second_config("second", f"127.0.0.1:{free_port()}")
+        done = subprocess.run([HOLDFASTD, "--config", config], capture_output=True, text=True, timeout=60)
         self.assertNotEqual(0, done.returncode)
         self.assertIn("held by another process of this host", done.stdout + done.stderr)
         self.assertEqual("done", code_of(lambda: client(daemon).create_bucket(Bucket="still-served")))
-
-    def copy_of_config(self):
-        daemon = self.stage.daemon
-        text = (daemon.run / "holdfastd.yaml").read_text()
-        text = text.replace(f"{daemon.address}:{daemon.port}", f"127.0.0.1:{free_port()}")
-        text = text.replace(str(daemon.run / "state"), str(self.stage.directory / "second-state"))
-        text = text.replace(str(daemon.run / "admin.sock"), str(self.stage.directory / "second.sock"))
-        path = self.stage.directory / "second.yaml"
-        path.write_text(text)
-        return path
 
     def test_requests_wait_for_a_lost_lun_then_say_503_and_it_comes_back(self):
         daemon, target = self.stage.daemon, self.stage.target
@@ -162,13 +147,8 @@ class SharedBlockDeviceTest(unittest.TestCase):
         s3 = client(daemon)
         s3.create_bucket(Bucket="shared")
         s3.put_object(Bucket="shared", Key="k", Body=b"v")
-        text = (daemon.run / "holdfastd.yaml").read_text()
         port = free_port()
-        for old, new in ((f"{daemon.address}:{daemon.port}", f"127.0.0.1:{port}"), (str(daemon.run / "state"), str(stage.directory / "b-state")),
-                         (str(daemon.run / "admin.sock"), str(stage.directory / "b.sock")), (stage.loops[0], stage.loops[1])):
-            text = text.replace(old, new)
-        config = stage.directory / "b.yaml"
-        config.write_text(text)
+        config = daemon.second_config("b", f"127.0.0.1:{port}", device=stage.loops)
         # In a network namespace of its own the locks among this host's processes do not reach it, as on another host.
         refused = subprocess.run(["unshare", "--net", str(HOLDFASTD), "--config", str(config)], capture_output=True, text=True, timeout=60)
         self.assertNotEqual(0, refused.returncode)

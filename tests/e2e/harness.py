@@ -110,11 +110,12 @@ class Target:
 class LoopDevices:
     """Block devices over one image: the second and later ones see what the first writes, as hosts on a shared LUN do."""
 
-    def __init__(self, directory, count, size_bytes=6 << 30):
+    def __init__(self, directory, count, size_bytes=6 << 30, sector_bytes=512):
         image = pathlib.Path(directory) / "loop.img"
         with open(image, "wb") as f:
             f.truncate(size_bytes)
-        self.names = [run(["losetup", "--find", "--show", image]).strip() for _ in range(count)]
+        command = ["losetup", "--find", "--show", "--sector-size", sector_bytes, image]
+        self.names = [run(command).strip() for _ in range(count)]
 
     def close(self):
         for name in self.names:
@@ -174,6 +175,19 @@ class Daemon:
         self.process.send_signal(signal.SIGTERM)
         assert self.process.wait(60) == 0, "holdfastd did not end cleanly:\n" + self.log()[-3000:]
 
+    def second_config(self, name, listen, device=None):
+        """The configuration of another holdfastd on the same pool: with its own listener, state and admin socket."""
+        directory = self.directory
+        text = (self.run / "holdfastd.yaml").read_text()
+        changes = [(f"{self.address}:{self.port}", listen), (str(self.run / "state"), str(directory / f"{name}-state")),
+                   (str(self.run / "admin.sock"), str(directory / f"{name}.sock"))]
+        for old, new in changes + ([device] if device else []):
+            assert old in text, f"{old} is not in the configuration"
+            text = text.replace(old, new)
+        path = directory / f"{name}.yaml"
+        path.write_text(text)
+        return path
+
     def drop_index(self):
         shutil.rmtree(self.run / "state" / "index")
 
@@ -210,6 +224,20 @@ class Stage:
         if self.loop_devices is not None:
             self.loop_devices.close()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def versitygw():
+    """The program, built as an ordinary Go module where it is not there yet."""
+    if named := os.environ.get("VERSITYGW"):
+        return named
+    root = pathlib.Path(__file__).resolve().parents[2]
+    bin_directory = root / "build" / "go" / "bin"
+    program = bin_directory / "versitygw"
+    if not program.exists():
+        go = run([root / "scripts" / "go.sh"]).strip()
+        run([go, "install", "github.com/versity/versitygw/cmd/versitygw@v1.8.0"],
+            dict(os.environ, GOBIN=str(bin_directory), CGO_ENABLED="0"))
+    return str(program)
 
 
 def run(command, environment=None, **options):

@@ -106,14 +106,10 @@ class ClientsTest(unittest.TestCase):
         return s
 
     def live_bytes(self):
-        return json.loads(self.daemon.cli("--output", "json", "pool", "status").stdout)
+        return json.loads(self.daemon.cli("--output", "json", "pool", "status").stdout)["pools"][0]["live_bytes"]
 
     def test_a_client_that_vanishes_leaves_nothing(self):
-        def space():
-            pool = self.live_bytes()
-            pool = pool["pools"][0] if isinstance(pool, dict) and "pools" in pool else pool[0]
-            return pool["live_bytes"]
-        before = space()
+        before = self.live_bytes()
         for n in range(8):
             path = self.presigned_put(f"vanished-{n}")
             s = self.raw(f"PUT {path} HTTP/1.1\r\nHost: {self.daemon.address}:{self.daemon.port}\r\nContent-Length: 20000000\r\n\r\n", b"z" * 7_000_000)
@@ -121,7 +117,7 @@ class ClientsTest(unittest.TestCase):
         self.s3.put_object(Bucket="worst-clients", Key="here", Body=b"1")
         listed = [o["Key"] for o in self.s3.list_objects_v2(Bucket="worst-clients").get("Contents", [])]
         self.assertNotIn("vanished-0", listed)
-        wait_until("its space to come back", lambda: space() - before < 1_000_000)
+        wait_until("its space to come back", lambda: self.live_bytes() - before < 1_000_000)
 
     def test_slow_clients_hold_up_nobody(self):
         slow = []

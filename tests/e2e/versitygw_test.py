@@ -10,7 +10,7 @@ import re
 import subprocess
 import unittest
 
-from harness import Stage
+from harness import Stage, versitygw
 
 HERE = pathlib.Path(__file__).parent / "versitygw"
 RESULT = re.compile(r"^(PASS|FAIL|SKIP) +(\w+)(?:: *(.*))?$")
@@ -20,20 +20,6 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 def listed(name):
     lines = (HERE / name).read_text().splitlines()
     return {line for line in lines if line and not line.startswith("#")}
-
-
-def versitygw():
-    """The program, built as an ordinary Go module where it is not there yet."""
-    if named := os.environ.get("VERSITYGW"):
-        return named
-    root = pathlib.Path(__file__).resolve().parents[2]
-    go = subprocess.run([root / "scripts" / "go.sh"], capture_output=True, text=True, check=True).stdout.strip()
-    module = "github.com/versity/versitygw/cmd/versitygw@v1.8.0"
-    bin_directory = root / "build" / "go" / "bin"
-    program = bin_directory / "versitygw"
-    if not program.exists():
-        subprocess.run([go, "install", module], env=dict(os.environ, GOBIN=str(bin_directory), CGO_ENABLED="0"), check=True)
-    return str(program)
 
 
 class VersitygwSuite(unittest.TestCase):
