@@ -7,11 +7,13 @@
 #include "s3gw/handlers/request_parts.h"
 #include "s3gw/protocol/times.h"
 #include "storage/net/offload.h"
+#include "storage/net/slots.h"
 
 namespace holdfast::s3 {
 
 namespace {
 
+constexpr std::chrono::seconds kStreamWait{30};
 constexpr uint64_t kMaxDocumentBytes = 2 << 20;  // 1,000 keys of 1,024 bytes, or 10,000 parts, with their markup
 
 struct DocumentRoute {
@@ -87,7 +89,8 @@ namespace {
 
 class Gateway : public std::enable_shared_from_this<Gateway> {
  public:
-  Gateway(GatewayOptions options, GatewayServices services) : options_(std::move(options)), services_(std::move(services)) {}
+  Gateway(GatewayOptions options, GatewayServices services)
+      : options_(std::move(options)), services_(std::move(services)), streams_(std::make_shared<Slots>(options_.max_streams)) {}
 
   boost::asio::awaitable<void> serve(HttpExchange& exchange) {
     const auto began = std::chrono::steady_clock::now();
@@ -145,7 +148,29 @@ class Gateway : public std::enable_shared_from_this<Gateway> {
     return {};
   }
 
+  // Requests that hold buffers while their bytes move, for as long as a client cares to take.
+  static bool streams(const Call& call) {
+    if (call.operation == kGetObject) return true;
+    return call.http->chunked || call.http->content_length.value_or(0) > kSmallBodyBytes;
+  }
+
   boost::asio::awaitable<S3Result<void>> dispatch(std::shared_ptr<Call> call, HttpExchange& exchange) {
+    S3Result<void> result;
+    if (!streams(*call)) {
+      result = co_await handle(call, exchange);
+      co_return result;
+    }
+    const Slot slot = co_await streams_->take(kStreamWait);
+    if (!slot) {
+      exchange.abandon();
+      result = s3_fail("SlowDown");
+      co_return result;
+    }
+    result = co_await handle(call, exchange);
+    co_return result;
+  }
+
+  boost::asio::awaitable<S3Result<void>> handle(std::shared_ptr<Call> call, HttpExchange& exchange) {
     S3Result<void> result;
     if (call->operation == kPutObject) {
       result = co_await put_object(call, exchange);
@@ -244,6 +269,7 @@ class Gateway : public std::enable_shared_from_this<Gateway> {
 
   const GatewayOptions options_;
   const GatewayServices services_;
+  const std::shared_ptr<Slots> streams_;
 };
 
 boost::asio::awaitable<void> serve_with(std::shared_ptr<Gateway> gateway, HttpExchange& exchange) {

@@ -17,6 +17,8 @@ struct GatewayOptions {
   std::string region = "us-east-1";
   std::vector<std::string> domains;  // for virtual-host addresses: BUCKET.<domain>
   bool encrypted = true;             // answer to x-amz-server-side-encryption: AES256
+  // Bodies that move at once, each with about 1.5 MiB of buffers; further requests wait for up to 30 s, then SlowDown.
+  size_t max_streams = 128;
 };
 
 // One finished request, for the access log and the metrics.

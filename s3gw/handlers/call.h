@@ -7,6 +7,9 @@
 
 namespace holdfast::s3 {
 
+// A body of this size is taken in one piece.
+inline constexpr uint64_t kSmallBodyBytes = 64 << 10;
+
 struct Call {
   const GatewayOptions* options = nullptr;
   const GatewayServices* services = nullptr;

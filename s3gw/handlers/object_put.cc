@@ -66,8 +66,6 @@ S3Result<std::pair<Upload, std::shared_ptr<BodyIntake>>> prepare_part(std::share
   return std::pair(std::move(upload), std::shared_ptr<BodyIntake>(std::move(intake)));
 }
 
-constexpr uint64_t kSmallBytes = 64 << 10;
-
 // A small object in one go: its body is here already.
 S3Result<HttpResponse> put_small(std::shared_ptr<const Call> call, ByteSpan raw) {
   HF_TRY(auto prepared, prepare_object(call));
@@ -99,7 +97,7 @@ boost::asio::awaitable<S3Result<void>> put_object(std::shared_ptr<Call> call, Ht
   boost::asio::thread_pool& workers = *call->services->workers;
   S3Result<void> result;
   const HttpRequest& http = *call->http;
-  if (http.content_length && *http.content_length <= kSmallBytes && !http.expects_continue && !http.chunked) {
+  if (http.content_length && *http.content_length <= kSmallBodyBytes && !http.expects_continue && !http.chunked) {
     result = co_await put_small_object(call, exchange);
     co_return result;
   }

@@ -119,6 +119,22 @@ class ClientsTest(unittest.TestCase):
         self.assertNotIn("vanished-0", listed)
         wait_until("its space to come back", lambda: self.live_bytes() - before < 1_000_000)
 
+    def test_more_bodies_than_places_wait_their_turn(self):
+        slow = []
+        for n in range(130):
+            path = self.presigned_put(f"held-{n}")
+            slow.append(self.raw(f"PUT {path} HTTP/1.1\r\nHost: {self.daemon.address}:{self.daemon.port}\r\nContent-Length: 500000\r\n\r\n", b"s" * 1000))
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(self.s3.put_object, Bucket="worst-clients", Key="waited", Body=b"w" * 100_000)
+            # Small ones need no place.
+            self.s3.put_object(Bucket="worst-clients", Key="small", Body=b"s" * 1000)
+            self.assertEqual(1000, self.s3.head_object(Bucket="worst-clients", Key="small")["ContentLength"])
+            self.assertFalse(waiting.done())
+            for s in slow:
+                s.close()
+            waiting.result(60)
+        self.assertEqual(b"w" * 100_000, self.s3.get_object(Bucket="worst-clients", Key="waited")["Body"].read())
+
     def test_slow_clients_hold_up_nobody(self):
         slow = []
         for n in range(40):
