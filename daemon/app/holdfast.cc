@@ -64,8 +64,11 @@ void add_init(CLI::App& app, CliContext& c) {
   auto r = std::make_shared<InitRequest>();
   auto size = std::make_shared<std::string>("20G");
   auto* init = app.add_subcommand("init", "Make a pool, keys, the first admin user and a configuration");
-  init->add_option("--dir", r->directory, "directory for configuration, keys and state")->required();
-  init->add_option("--device", r->device, "block device or iscsi://PORTAL/TARGET/LUN; default: a file in the directory");
+  auto system = std::make_shared<bool>(false);
+  auto* dir = init->add_option("--dir", r->directory, "directory for configuration, keys, state and a file pool");
+  init->add_flag("--system", *system, "for the systemd unit: configuration and keys in /etc/holdfast, data in /var/lib/holdfast")
+      ->excludes(dir);
+  init->add_option("--device", r->device, "block device or iscsi://PORTAL/TARGET/LUN; default: a file");
   init->add_option("--size", *size, "size of a file pool")->capture_default_str();
   init->add_option("--pool", r->pool_name)->capture_default_str();
   init->add_option("--listen", r->listen, "address of the S3 endpoint")->capture_default_str();
@@ -74,8 +77,9 @@ void add_init(CLI::App& app, CliContext& c) {
   init->add_option("--key", r->key_file, "PEM file");
   init->add_flag("!--no-encryption", r->encrypted, "store data in the clear");
   add_device_options(*init, r->iscsi);
-  init->callback([&c, r, size] {
-    c.run = [&c, r, size]() -> Result<void> {
+  init->callback([&c, r, size, system] {
+    c.run = [&c, r, size, system]() -> Result<void> {
+      if (r->directory.empty() && !*system) return error(Code::kInvalidArgument, "give --dir DIRECTORY or --system");
       if (!parse_bytes(*size, r->file_bytes)) return error(Code::kInvalidArgument, "--size " + *size + " is not a size");
       if (!r->plain_http && (r->certificate_file.empty() || r->key_file.empty())) {
         return error(Code::kInvalidArgument, "give --certificate and --key, or ask for --plain-http");

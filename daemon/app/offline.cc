@@ -16,11 +16,9 @@ namespace holdfast {
 
 namespace {
 
-// Opens or, for a file that is not there, makes the device.
-Result<std::unique_ptr<BlockDevice>> device_to_format(const PoolConfig& pool, uint64_t file_bytes) {
-  const bool iscsi = pool.device.starts_with("iscsi://");
-  std::error_code ignored;
-  if (!iscsi && !std::filesystem::exists(pool.device, ignored)) {
+// Opens or, for a new file, makes the device.
+Result<std::unique_ptr<BlockDevice>> device_to_format(const PoolConfig& pool, bool new_file, uint64_t file_bytes) {
+  if (new_file) {
     FileDeviceOptions options;
     options.create = true;
     options.create_size_bytes = file_bytes;
@@ -30,6 +28,22 @@ Result<std::unique_ptr<BlockDevice>> device_to_format(const PoolConfig& pool, ui
   return open_device(pool.device, options);
 }
 
+// Files that are gone again unless what they belong to came about.
+class NewFiles {
+ public:
+  NewFiles() = default;
+  NewFiles(const NewFiles&) = delete;
+  ~NewFiles() {
+    std::error_code ignored;
+    for (const std::string& p : paths_) std::filesystem::remove(p, ignored);
+  }
+  void add(const std::string& path) { paths_.push_back(path); }
+  void keep() { paths_.clear(); }
+
+ private:
+  std::vector<std::string> paths_;
+};
+
 Result<std::string> format(const PoolConfig& pool, uint64_t file_bytes, bool encrypted) {
   SystemClock clock;
   SystemRandom random;
@@ -37,27 +51,47 @@ Result<std::string> format(const PoolConfig& pool, uint64_t file_bytes, bool enc
   create.name = pool.name;
   create.encrypted = encrypted;
   std::string recovery_text;
-  HF_TRY(auto device, device_to_format(pool, file_bytes));
+  NewFiles made;
+  std::error_code ignored;
+  const bool new_file = !pool.device.starts_with("iscsi://") && !std::filesystem::exists(pool.device, ignored);
+  if (new_file) made.add(pool.device);
+  HF_TRY(auto device, device_to_format(pool, new_file, file_bytes));
   if (auto existing = read_superblock(*device); existing || existing.error().code() != Code::kNotFound) {
     return error(Code::kAlreadyExists, Subject::kPool,
                  pool.device + " holds " + (existing ? "the pool \"" + existing->pool_name + "\"" : "a damaged pool"));
   }
   if (encrypted) {
     HF_TRY(create.master_key, create_key_file(pool.master_key_file, random));
+    made.add(pool.master_key_file);
     create.recovery_key = SecretKey::random(random);
     recovery_text = recovery_key_text(*create.recovery_key);
   }
   HF_CHECK(Pool::create(*device, create, clock, random));
+  made.keep();
   return recovery_text;
 }
 
-std::string config_text(const InitRequest& r, const PoolConfig& pool, const std::string& directory) {
+struct Places {
+  std::string config;  // with the keys
+  std::string state;
+  std::string pools;   // of file pools
+  std::string socket;
+};
+
+Places places_of(const InitRequest& r) {
+  if (r.directory.empty()) return {"/etc/holdfast", "/var/lib/holdfast/state", "/var/lib/holdfast", "/run/holdfast/admin.sock"};
+  std::error_code failed;
+  const std::string d = std::filesystem::absolute(r.directory, failed).lexically_normal().string();
+  return {d, d + "/state", d, d + "/admin.sock"};
+}
+
+std::string config_text(const InitRequest& r, const PoolConfig& pool, const Places& places) {
   std::string text = "# Holdfast. Every key is described in docs/configuration.md.\n";
-  text += "state_dir: " + directory + "/state\n";
+  text += "state_dir: " + places.state + "\n";
   text += "listen:\n  - address: \"" + r.listen + "\"\n";
   if (r.plain_http) text += "    plain_http: true\n";
   if (!r.plain_http) text += "tls:\n  certificate_file: " + r.certificate_file + "\n  key_file: " + r.key_file + "\n";
-  text += "admin:\n  socket: " + directory + "/admin.sock\n";
+  text += "admin:\n  socket: " + places.socket + "\n";
   text += "pools:\n  - name: " + pool.name + "\n    device: " + pool.device + "\n";
   if (!pool.master_key_file.empty()) text += "    master_key_file: " + pool.master_key_file + "\n";
   if (!pool.chap_user.empty() || pool.header_digest) {
@@ -86,29 +120,31 @@ Result<User> make_admin(const Config& config, const PoolConfig& pool) {
 }  // namespace
 
 Result<InitResult> init_appliance(const InitRequest& r) {
-  std::error_code failed;
-  const std::string directory = std::filesystem::absolute(r.directory, failed).lexically_normal().string();
-  std::filesystem::create_directories(directory + "/state", failed);
-  if (failed) return error(Code::kIoError, Subject::kConfig, "directory " + directory + ": " + failed.message());
+  const Places places = places_of(r);
+  for (const std::string& directory : {places.config, places.state}) {
+    std::error_code failed;
+    std::filesystem::create_directories(directory, failed);
+    if (failed) return error(Code::kIoError, Subject::kConfig, "directory " + directory + ": " + failed.message());
+  }
   InitResult result;
-  result.config_file = directory + "/holdfastd.yaml";
-  result.credentials_file = directory + "/admin-credentials";
+  result.config_file = places.config + "/holdfastd.yaml";
+  result.credentials_file = places.config + "/admin-credentials";
   if (std::filesystem::exists(result.config_file)) {
     return error(Code::kAlreadyExists, Subject::kConfig, result.config_file + " exists: this directory is initialised already");
   }
   PoolConfig pool = r.iscsi;
   pool.name = r.pool_name;
-  pool.device = r.device.empty() ? directory + "/" + r.pool_name + ".pool" : r.device;
-  if (r.encrypted) pool.master_key_file = directory + "/" + r.pool_name + ".key";
+  pool.device = r.device.empty() ? places.pools + "/" + r.pool_name + ".pool" : r.device;
+  if (r.encrypted) pool.master_key_file = places.config + "/" + r.pool_name + ".key";
   HF_TRY(result.recovery_key, format(pool, r.file_bytes, r.encrypted));
   Config config;
-  config.state_dir = directory + "/state";
+  config.state_dir = places.state;
   HF_TRY(const User admin, make_admin(config, pool));
   result.access_key = admin.access_key;
   result.secret_key = admin.secret;
   HF_CHECK(write_secret_file(result.credentials_file,
                              "[default]\naws_access_key_id = " + admin.access_key + "\naws_secret_access_key = " + admin.secret + "\n"));
-  HF_CHECK(write_secret_file(result.config_file, config_text(r, pool, directory)));
+  HF_CHECK(write_secret_file(result.config_file, config_text(r, pool, places)));
   return result;
 }
 

@@ -6,8 +6,10 @@
 namespace holdfast {
 
 struct InitRequest {
-  std::string directory;      // configuration, keys and state go here
-  std::string device;         // empty: a file pool in the directory
+  // Everything below one directory; empty: /etc/holdfast, /var/lib/holdfast and /run/holdfast, where the systemd
+  // unit and the command line look.
+  std::string directory;
+  std::string device;         // empty: a file pool
   uint64_t file_bytes = 0;    // size of the file pool
   std::string pool_name = "main";
   bool encrypted = true;

@@ -251,6 +251,15 @@ class ConfigurationTest(unittest.TestCase):
             self.assertEqual(1, done.returncode)
             self.assertIn(f'unknown command "{words[-1]}"', done.stderr)
 
+    def test_an_init_that_fails_leaves_nothing_in_the_way(self):
+        directory = self.stage.directory / "later"
+        command = [HOLDFAST, "init", "--dir", directory, "--plain-http", "--listen", "127.0.0.1:1", "--size"]
+        done = subprocess.run([*command, "1G"], capture_output=True, text=True)
+        self.assertEqual(1, done.returncode)
+        self.assertIn("is too small: a pool needs at least", done.stderr)
+        self.assertEqual(["state"], [p.name for p in directory.iterdir()])
+        run([*command, "6G"])
+
     def test_probe_and_rebuild(self):
         daemon = self.stage.daemon
         client(daemon).create_bucket(Bucket="kept")
