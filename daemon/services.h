@@ -44,10 +44,63 @@ class PoolService {
   virtual Result<BucketUsage> usage(const std::string& bucket) const = 0;
 };
 
+struct ClusterStatus {
+  std::string name, server, name_space, bucket, prefix, access_key;
+  int64_t added_ms = 0;
+};
+
+// What a cluster says when it is asked; see k8s/cluster_check.h.
+struct ClusterFindings {
+  bool reachable = false;
+  std::string problem;  // why not
+  std::string version;
+  uint64_t kinds = 0;
+  std::vector<std::string> missing_groups, missing_for_backup, missing_for_restore;
+};
+
+struct NewCluster {
+  std::string name;
+  std::string kubeconfig;            // its text
+  std::string kubeconfig_directory;  // files that it names are relative to this
+  std::string context;               // empty: its current one
+  std::string name_space = "velero";
+  std::string bucket = "holdfast";   // made where it is missing; the cluster's part of it is clusters/NAME/
+};
+
+// A restore point, or a backup that runs.
+struct BackupStatus {
+  std::string name, phase, started, completed, expires, failure_reason;
+  uint64_t items = 0, warnings = 0, errors = 0;
+  std::vector<std::string> validation_errors;
+};
+
+// Thread-safe; calls may block.
+class ClusterService {
+ public:
+  virtual ~ClusterService() = default;
+  // Nothing is kept of a cluster that is not reached or does not let us in.
+  virtual Result<ClusterFindings> add_cluster(const NewCluster& cluster) = 0;
+  virtual std::vector<ClusterStatus> clusters() const = 0;
+  virtual Result<ClusterFindings> check_cluster(const std::string& name) = 0;
+  // Forgets the cluster and its access key; its restore points stay.
+  virtual Result<void> remove_cluster(const std::string& name) = 0;
+
+  // Returns when it has begun or stands in line: one at a time runs per cluster. `spec`: Backup.spec as JSON.
+  virtual Result<void> start_backup(const std::string& cluster, const std::string& name, const std::string& spec) = 0;
+  // Restore points, and what runs or has failed since the daemon's start.
+  virtual Result<std::vector<BackupStatus>> backups(const std::string& cluster) = 0;
+  virtual Result<BackupStatus> backup(const std::string& cluster, const std::string& name) = 0;
+  // The Backup object as JSON; the log as text, its first 64 MiB.
+  virtual Result<std::string> backup_document(const std::string& cluster, const std::string& name) = 0;
+  virtual Result<std::string> backup_log(const std::string& cluster, const std::string& name) = 0;
+  virtual Result<void> delete_backup(const std::string& cluster, const std::string& name) = 0;
+};
+
 struct Services {
   BucketStore* buckets = nullptr;
   UserStore* users = nullptr;
   PoolService* pools = nullptr;
+  ClusterService* clusters = nullptr;
 };
 
 }  // namespace holdfast

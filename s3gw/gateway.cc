@@ -5,7 +5,7 @@
 #include "s3gw/auth/chunked_body.h"
 #include "s3gw/auth/policy.h"
 #include "s3gw/handlers/request_parts.h"
-#include "s3gw/protocol/times.h"
+#include "storage/base/times.h"
 #include "storage/net/offload.h"
 #include "storage/net/slots.h"
 

@@ -1,4 +1,4 @@
-// Buckets and users: small things that are kept in memory as well as in the log.
+// Buckets, users and settings: small things that are kept in memory as well as in the log.
 #pragma once
 
 #include <functional>
@@ -29,6 +29,21 @@ class UserStore {
   virtual std::optional<User> user(const std::string& access_key) const = 0;
   virtual Result<void> put_user(User user) = 0;
   virtual Result<void> remove_user(const std::string& access_key) = 0;
+};
+
+// Small named texts of other modules, such as "cluster/prod". In the log like everything else; where the pool is
+// encrypted they are sealed in the index, too. Thread-safe; writes block until durable.
+class SettingsStore {
+ public:
+  static constexpr size_t kMaxBytes = 256 << 10;
+
+  virtual ~SettingsStore() = default;
+  // kNotFound. Texts may hold secrets: never print.
+  virtual Result<std::string> setting(const std::string& name) const = 0;
+  // In order.
+  virtual std::vector<std::string> setting_names(const std::string& prefix) const = 0;
+  // Empty: removes it.
+  virtual Result<void> put_setting(const std::string& name, const std::string& text) = 0;
 };
 
 }  // namespace holdfast

@@ -3,29 +3,31 @@
 #include <boost/json.hpp>
 
 #include "daemon/admin/admin_json.h"
+#include "daemon/admin/cluster_api.h"
 #include "storage/net/offload.h"
 
 namespace holdfast {
 
 namespace json = boost::json;
 
-namespace {
-
-constexpr uint64_t kMaxBodyBytes = 64 << 10;
-
-struct AdminCall {
-  std::string method;
-  std::vector<std::string> path;  // after "/v1/"
-  json::object body;
-};
-
-HttpResponse json_response(const json::value& value, unsigned status = 200) {
+HttpResponse json_response(const json::value& value, unsigned status) {
   HttpResponse r;
   r.status = status;
   r.headers.add("Content-Type", "application/json");
   r.body = json::serialize(value) + "\n";
   return r;
 }
+
+Result<std::string> body_text(const json::object& body, const char* key) {
+  const json::value* v = body.if_contains(key);
+  if (v == nullptr) return std::string();
+  if (!v->is_string()) return error(Code::kInvalidArgument, "\"" + std::string(key) + "\" is not a text");
+  return std::string(v->get_string());
+}
+
+namespace {
+
+constexpr uint64_t kMaxBodyBytes = 512 << 10;  // a kubeconfig with certificates
 
 unsigned http_status(const Status& s) {
   switch (s.code()) {
@@ -128,6 +130,7 @@ class AdminApi {
       if (c.path[1] == "pools") return route_pools(c);
       if (c.path[1] == "users") return route_users(c);
       if (c.path[1] == "buckets") return route_buckets(c);
+      if (c.path[1] == "clusters") return serve_clusters(*o_.services.clusters, c);
     }
     return error(Code::kNotFound, "no such resource");
   }

@@ -9,6 +9,7 @@
 #include "daemon/admin/admin_api.h"
 #include "daemon/app/pool_service.h"
 #include "daemon/app/secrets.h"
+#include "daemon/clusters/cluster_service.h"
 #include "s3gw/gateway.h"
 #include "storage/base/log.h"
 
@@ -64,6 +65,7 @@ class Daemon {
     for (auto& pool : pools_) pools.push_back(pool.get());
     store_ = std::make_unique<Store>(pools);
     local_pools_ = std::make_unique<LocalPools>(*store_);
+    clusters_ = std::make_unique<LocalClusters>(ClusterServiceParts{store_.get(), store_.get(), store_.get(), store_.get(), &clock_, &random_});
     HF_CHECK(start_s3());
     return start_admin();
   }
@@ -86,6 +88,7 @@ class Daemon {
     s3_->stop(c_.stop_deadline_s);
     if (admin_) admin_->stop(2);
     workers_.join();
+    clusters_.reset();  // ends running backups
     local_pools_.reset();
     for (auto& pool : pools_) pool->close();
   }
@@ -126,7 +129,7 @@ class Daemon {
 
   Result<void> start_admin() {
     AdminApiOptions options;
-    options.services = {store_.get(), store_.get(), local_pools_.get()};
+    options.services = {store_.get(), store_.get(), local_pools_.get(), clusters_.get()};
     options.metrics = &metrics_;
     options.random = &random_;
     options.workers = &workers_;
@@ -157,6 +160,7 @@ class Daemon {
   std::vector<std::unique_ptr<Pool>> pools_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<LocalPools> local_pools_;
+  std::unique_ptr<LocalClusters> clusters_;
   std::unique_ptr<HttpServer> s3_, admin_;
 };
 

@@ -177,6 +177,8 @@ int main(int argc, char** argv) {
   holdfast::add_device_commands(app, context);
   holdfast::add_user_commands(app, context);
   holdfast::add_bucket_commands(app, context);
+  holdfast::add_cluster_commands(app, context);
+  holdfast::add_backup_commands(app, context);
   holdfast::add_status_command(app, context);
   try {
     app.parse(argc, argv);
@@ -191,7 +193,7 @@ int main(int argc, char** argv) {
   }
   const auto done = context.run();
   if (done) return 0;
-  if (context.json()) {
+  if (context.json() && !context.told) {
     boost::json::object e{{"code", std::string(holdfast::code_name(done.error().code()))}, {"message", done.error().message()}};
     holdfast::print_json(boost::json::object{{"error", e}});
   }

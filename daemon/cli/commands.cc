@@ -5,7 +5,7 @@
 #include <iostream>
 #include <thread>
 
-#include "daemon/cli/admin_client.h"
+#include "daemon/cli/calls.h"
 #include "daemon/cli/output.h"
 
 namespace holdfast {
@@ -13,19 +13,6 @@ namespace holdfast {
 namespace json = boost::json;
 
 namespace {
-
-AdminClient client_of(const CliContext& c) {
-  std::string token;
-  if (!c.token_file.empty()) {
-    std::ifstream file(c.token_file);
-    std::getline(file, token);
-  }
-  return AdminClient(c.where, token);
-}
-
-std::string text_of(const json::value& v) { return v.is_string() ? std::string(v.as_string()) : json::serialize(v); }
-std::string text_at(const json::value& v, const char* key) { return text_of(v.as_object().at(key)); }
-uint64_t number_at(const json::value& v, const char* key) { return v.as_object().at(key).to_number<uint64_t>(); }
 
 Result<void> print_pools(const CliContext& c, const json::value& answer) {
   if (c.json()) {
@@ -65,6 +52,7 @@ Result<void> watch_scrub(const CliContext& c, const std::string& pool) {
       progress.finish();
       if (c.json()) {
         print_json(s);
+        c.told = true;
       } else {
         std::cout << number_at(s, "versions_checked") << " versions, " << bytes_text(number_at(s, "bytes_checked"))
                   << " checked, " << number_at(s, "damaged") << " damaged\n";
@@ -124,14 +112,6 @@ Result<void> list_users(const CliContext& c) {
                     scopes.empty() ? "everything" : scopes, text_at(u, "name")});
   }
   print_table({"ACCESS KEY", "ROLE", "ENABLED", "LIMITED TO", "NAME"}, rows);
-  return {};
-}
-
-Result<void> call_quietly(const CliContext& c, const std::string& method, const std::string& path, const json::value& body,
-                          const std::string& done) {
-  HF_TRY(const json::value answer, client_of(c).call(method, path, body));
-  if (c.json()) print_json(answer);
-  else std::cout << done << "\n";
   return {};
 }
 

@@ -15,6 +15,8 @@ struct CliContext {
   std::string token_file;
   std::string output = "text";
   bool json() const { return output == "json"; }
+  // A document that tells of the failure, too, has been printed: no second one follows.
+  mutable bool told = false;
   std::function<Result<void>()> run;  // set by the command that was chosen
 };
 
@@ -23,5 +25,7 @@ void add_user_commands(CLI::App& app, CliContext& context);
 void add_bucket_commands(CLI::App& app, CliContext& context);
 // `pool`: status, check, scrub, snapshot, confirm-time.
 void add_pool_commands(CLI::App& pool, CliContext& context);
+void add_cluster_commands(CLI::App& app, CliContext& context);
+void add_backup_commands(CLI::App& app, CliContext& context);
 
 }  // namespace holdfast

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "s3gw/protocol/times.h"
+#include "storage/base/times.h"
 
 namespace holdfast::s3 {
 

@@ -1,8 +1,8 @@
 // CopyObject and UploadPartCopy.
 #include "s3gw/auth/policy.h"
 #include "s3gw/handlers/request_parts.h"
-#include "s3gw/protocol/times.h"
 #include "s3gw/protocol/xml.h"
+#include "storage/base/times.h"
 
 namespace holdfast::s3 {
 

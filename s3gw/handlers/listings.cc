@@ -1,7 +1,7 @@
 // ListObjects, ListObjectsV2, ListObjectVersions.
 #include "s3gw/handlers/request_parts.h"
-#include "s3gw/protocol/times.h"
 #include "s3gw/protocol/xml.h"
+#include "storage/base/times.h"
 
 namespace holdfast::s3 {
 

@@ -1,7 +1,7 @@
 // Multipart uploads but for the parts' bodies and the completion.
 #include "s3gw/handlers/request_parts.h"
-#include "s3gw/protocol/times.h"
 #include "s3gw/protocol/xml.h"
+#include "storage/base/times.h"
 
 namespace holdfast::s3 {
 

@@ -4,8 +4,8 @@
 
 #include "s3gw/handlers/request_parts.h"
 #include "s3gw/handlers/tagging.h"
-#include "s3gw/protocol/times.h"
 #include "s3gw/protocol/xml.h"
+#include "storage/base/times.h"
 
 namespace holdfast::s3 {
 

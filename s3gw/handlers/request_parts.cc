@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <charconv>
 
-#include "s3gw/protocol/times.h"
 #include "s3gw/protocol/xml.h"
+#include "storage/base/times.h"
 
 namespace holdfast::s3 {
 

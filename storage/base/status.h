@@ -44,6 +44,7 @@ enum class Subject {
   kIndex,
   kUser,
   kConfig,
+  kConnection,  // with kUnavailable: the other side was not reached, so nothing was sent
 };
 
 // An error with its facts. Cheap to move; copies allocate.

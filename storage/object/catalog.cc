@@ -100,4 +100,22 @@ std::string Catalog::setting(const std::string& name) const {
   return found == settings_.end() ? std::string() : found->second;
 }
 
+std::vector<std::string> Catalog::setting_names(const std::string& prefix) const {
+  std::shared_lock lock(mutex_);
+  std::vector<std::string> out;
+  for (auto at = settings_.lower_bound(prefix); at != settings_.end() && at->first.starts_with(prefix); ++at) {
+    if (!at->second.empty()) out.push_back(at->first);
+  }
+  return out;
+}
+
+std::string Catalog::sealed_text(const std::string& name, const std::string& text, Random& random) const {
+  return pool_key_ && !text.empty() ? seal_text(*pool_key_, text, "setting:" + name, random) : text;
+}
+
+Result<std::string> Catalog::opened_text(const std::string& name, const std::string& sealed) const {
+  if (!pool_key_ || sealed.empty()) return sealed;
+  return open_text(*pool_key_, sealed, "setting:" + name);
+}
+
 }  // namespace holdfast

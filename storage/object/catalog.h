@@ -25,8 +25,13 @@ class Catalog {
   std::vector<User> users() const;
   std::optional<User> user(const std::string& access_key) const;
   std::string setting(const std::string& name) const;
+  // With text in them.
+  std::vector<std::string> setting_names(const std::string& prefix) const;
 
   UserPut sealed(const User& user, Random& random) const;
+  // A setting that may hold secrets, and back.
+  std::string sealed_text(const std::string& name, const std::string& text, Random& random) const;
+  Result<std::string> opened_text(const std::string& name, const std::string& sealed) const;
 
  private:
   void add_user(const User& user, const std::string& sealed_secret);

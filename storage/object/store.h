@@ -1,4 +1,4 @@
-// The object store over one or several pools. A bucket lives in one pool; users live in the first.
+// The object store over one or several pools. A bucket lives in one pool; users and settings live in the first.
 #pragma once
 
 #include "storage/bucket_store.h"
@@ -7,7 +7,7 @@
 
 namespace holdfast {
 
-class Store final : public ObjectStore, public BucketStore, public UserStore {
+class Store final : public ObjectStore, public BucketStore, public UserStore, public SettingsStore {
  public:
   // At least one pool; they outlive the store.
   explicit Store(std::vector<Pool*> pools) : pools_(std::move(pools)) {}
@@ -42,6 +42,10 @@ class Store final : public ObjectStore, public BucketStore, public UserStore {
   std::optional<User> user(const std::string& access_key) const override;
   Result<void> put_user(User user) override;
   Result<void> remove_user(const std::string& access_key) override;
+
+  Result<std::string> setting(const std::string& name) const override;
+  std::vector<std::string> setting_names(const std::string& prefix) const override;
+  Result<void> put_setting(const std::string& name, const std::string& text) override;
 
   const std::vector<Pool*>& pools() const { return pools_; }
 

@@ -1,48 +1,33 @@
 """Real Velero in a real cluster, with its AWS plugin and kopia, on a real iSCSI LUN over TLS: backup, loss, restore."""
 
 import json
-import os
-import pathlib
-import subprocess
 import unittest
 
 from harness import Certificate, Stage, run, wait_until
+from kube_cluster import KUBE, KubeCluster, script
 
-KUBE = pathlib.Path(__file__).parent / "kube"
-CLUSTER, INDEX = "velero-e2e", 7
-HOST = f"172.31.{INDEX}.1"
 DIGESTS = "cd /d && find . -type f -not -path './.velero/*' | sort | xargs md5sum"  # Velero leaves a mark of its own
-
-
-def script(name, *arguments, **environment):
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
-    return run([KUBE / name, *arguments], dict(inherited, **environment))
 
 
 class VeleroTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        if os.geteuid() != 0:
-            raise RuntimeError("a cluster in namespaces of its own needs root")
-        cls.addClassCleanup(lambda: subprocess.run([KUBE / "down.sh", CLUSTER], capture_output=True))
-        script("build.sh")
-        script("mkimages.sh")
-        exported = script("up.sh", CLUSTER, str(INDEX), "node").splitlines()[-1]
-        values = dict(word.split("=", 1) for word in exported.split()[1:])
-        cls.environment = dict(os.environ, KUBECONFIG=values["KUBECONFIG"], PATH=values["PATH"].replace("$PATH", os.environ["PATH"]))
-        script("csi-up.sh", CLUSTER)
-        cls.certificate_directory = pathlib.Path(values["KUBECONFIG"]).parent
-        certificate = Certificate(cls.certificate_directory, HOST, "holdfast")
-        cls.stage = Stage(iscsi=True, address=HOST, certificate=certificate)
+        cls.cluster = KubeCluster("velero-e2e", 7, "node")
+        cls.addClassCleanup(cls.cluster.close)
+        cls.environment = cls.cluster.environment
+        script("csi-up.sh", cls.cluster.name)
+        cls.certificate_directory = cls.cluster.kubeconfig.parent
+        certificate = Certificate(cls.certificate_directory, cls.cluster.host, "holdfast")
+        cls.stage = Stage(iscsi=True, address=cls.cluster.host, certificate=certificate)
         cls.addClassCleanup(cls.stage.close)
         cls.daemon = cls.stage.daemon
         cls.daemon.cli("bucket", "create", "velero")
         made = json.loads(cls.daemon.cli("--output", "json", "user", "create", "--role", "read-write", "--scope", "velero").stdout)
-        script("velero-in.sh", CLUSTER, S3=cls.daemon.endpoint, CACERT=str(certificate.certificate), BUCKET="velero",
+        script("velero-in.sh", cls.cluster.name, S3=cls.daemon.endpoint, CACERT=str(certificate.certificate), BUCKET="velero",
                AK=made["access_key"], SK=made["secret_key"])
 
     def kubectl(self, *arguments):
-        return run(["kubectl", *arguments], self.environment)
+        return self.cluster.kubectl(*arguments)
 
     def velero(self, *arguments):
         return run(["velero", *arguments], self.environment)

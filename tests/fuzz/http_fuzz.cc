@@ -3,7 +3,7 @@
 #include <boost/beast/http/parser.hpp>
 
 #include "s3gw/protocol/operation.h"
-#include "s3gw/protocol/times.h"
+#include "storage/base/times.h"
 #include "storage/net/http_types.h"
 
 using namespace holdfast;
@@ -29,7 +29,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (const auto decoded = percent_decode(request.path())) {
     if (percent_decode(percent_encode(*decoded, true)) != *decoded) __builtin_trap();
   }
-  (void)s3::parse_http_date(request.headers.get("date"));
-  (void)s3::parse_iso8601(request.headers.get("x-amz-date"));
+  (void)parse_http_date(request.headers.get("date"));
+  (void)parse_iso8601(request.headers.get("x-amz-date"));
   return 0;
 }

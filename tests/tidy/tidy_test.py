@@ -7,7 +7,7 @@ import subprocess
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-CODE = ("storage", "s3gw", "daemon", "tests")
+CODE = ("storage", "s3gw", "k8s", "daemon", "tests")
 
 # module -> (own folders, what it may include besides itself). The longest folder that matches names the module.
 PUBLIC_STORAGE = "storage/*.h"
@@ -26,6 +26,10 @@ MODULES = {
     "s3gw/auth": ["s3gw/protocol", PUBLIC_STORAGE, "storage/base", "storage/net"],
     "s3gw/handlers": ["s3gw", "s3gw/auth", "s3gw/protocol", PUBLIC_STORAGE, "storage/base", "storage/net"],
     "s3gw": ["s3gw/handlers", "s3gw/auth", "s3gw/protocol", PUBLIC_STORAGE, "storage/base", "storage/net"],
+    "k8s": [PUBLIC_STORAGE, "storage/base"],
+    "k8s/client": ["k8s", PUBLIC_STORAGE, "storage/base", "storage/net"],
+    "k8s/backup": ["k8s", "k8s/client", PUBLIC_STORAGE, "storage/base", "storage/net"],
+    "daemon/clusters": ["daemon", "k8s", PUBLIC_STORAGE, "storage/base"],
     "daemon/admin": ["daemon", PUBLIC_STORAGE, "storage/base", "storage/net"],
     "daemon/cli": ["daemon", "storage/base", "storage/net"],
     "daemon": [PUBLIC_STORAGE, "storage/base"],

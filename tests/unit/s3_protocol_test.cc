@@ -5,7 +5,7 @@
 #include "s3gw/auth/policy.h"
 #include "s3gw/handlers/request_parts.h"
 #include "s3gw/handlers/tagging.h"
-#include "s3gw/protocol/times.h"
+#include "storage/base/times.h"
 #include "storage/net/sigv4.h"
 
 namespace holdfast::s3 {

@@ -1,9 +1,9 @@
-#include "s3gw/protocol/times.h"
+#include "storage/base/times.h"
 
 #include <cstdio>
 #include <ctime>
 
-namespace holdfast::s3 {
+namespace holdfast {
 
 namespace {
 
@@ -32,6 +32,7 @@ std::string iso8601(int64_t unix_ms) {
   std::snprintf(fraction, sizeof fraction, ".%03dZ", static_cast<int>(unix_ms % 1000));
   return format(unix_ms, "%Y-%m-%dT%H:%M:%S") + fraction;
 }
+std::string rfc3339(int64_t unix_ms) { return format(unix_ms, "%Y-%m-%dT%H:%M:%SZ"); }
 std::string http_date(int64_t unix_ms) { return format(unix_ms, "%a, %d %b %Y %H:%M:%S GMT"); }
 std::string compact_date(int64_t unix_ms) { return format(unix_ms, "%Y%m%dT%H%M%SZ"); }
 
@@ -68,4 +69,4 @@ std::optional<int64_t> parse_iso8601(std::string_view text) {
   return std::nullopt;
 }
 
-}  // namespace holdfast::s3
+}  // namespace holdfast

@@ -1,0 +1,12 @@
+// Clusters and their backups in the admin API: /v1/clusters and what is below it.
+#pragma once
+
+#include "daemon/admin/admin_call.h"
+#include "daemon/services.h"
+
+namespace holdfast {
+
+// kNotFound for a path that is none.
+Result<HttpResponse> serve_clusters(ClusterService& clusters, const AdminCall& call);
+
+}  // namespace holdfast

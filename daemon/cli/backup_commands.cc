@@ -1,0 +1,169 @@
+#include <boost/json.hpp>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+#include <thread>
+
+#include "daemon/cli/calls.h"
+#include "daemon/cli/output.h"
+
+namespace holdfast {
+
+namespace json = boost::json;
+
+namespace {
+
+struct BackupArguments {
+  std::string cluster, name, spec_file, selector, ttl, include_cluster_resources;
+  std::vector<std::string> included_namespaces, excluded_namespaces, included_resources, excluded_resources;
+  bool wait = false;
+};
+
+// Without --cluster: the only one there is.
+Result<std::string> cluster_of(const CliContext& c, const BackupArguments& a) {
+  if (!a.cluster.empty()) return a.cluster;
+  HF_TRY(const json::value answer, client_of(c).call("GET", "/v1/clusters"));
+  const json::array& all = answer.at("clusters").as_array();
+  if (all.size() == 1) return text_at(all.front(), "name");
+  return error(Code::kInvalidArgument, all.empty() ? "there is no cluster; `holdfast cluster add` registers one" : "there are several clusters; name one with --cluster");
+}
+
+Result<json::object> labels_of(const std::string& selector) {
+  json::object labels;
+  std::istringstream parts(selector);
+  for (std::string part; std::getline(parts, part, ',');) {
+    const size_t equals = part.find('=');
+    if (equals == std::string::npos || equals == 0) return error(Code::kInvalidArgument, "--selector: \"" + part + "\" is not KEY=VALUE");
+    const size_t value = part.compare(equals, 2, "==") == 0 ? equals + 2 : equals + 1;
+    labels[part.substr(0, equals)] = part.substr(value);
+  }
+  return labels;
+}
+
+Result<json::object> spec_of(const BackupArguments& a) {
+  json::object spec;
+  if (!a.spec_file.empty()) {
+    std::ifstream file(a.spec_file);
+    std::ostringstream text;
+    if (!file || !(text << file.rdbuf())) return error(Code::kNotFound, "cannot read " + a.spec_file);
+    boost::system::error_code ec;
+    const json::value v = json::parse(text.str(), ec);
+    if (ec || !v.is_object()) return error(Code::kInvalidArgument, a.spec_file + " is not a JSON object");
+    spec = v.as_object();
+  }
+  const auto put = [&](const char* key, const std::vector<std::string>& list) {
+    if (!list.empty()) spec[key] = json::array(list.begin(), list.end());
+  };
+  put("includedNamespaces", a.included_namespaces);
+  put("excludedNamespaces", a.excluded_namespaces);
+  put("includedResources", a.included_resources);
+  put("excludedResources", a.excluded_resources);
+  if (!a.selector.empty()) {
+    HF_TRY(json::object labels, labels_of(a.selector));
+    spec["labelSelector"] = json::object{{"matchLabels", std::move(labels)}};
+  }
+  if (!a.ttl.empty()) spec["ttl"] = a.ttl;
+  if (!a.include_cluster_resources.empty()) spec["includeClusterResources"] = a.include_cluster_resources == "true";
+  return spec;
+}
+
+// Prints how it ended. An error unless it is Completed.
+Result<void> print_ended(const CliContext& c, const json::value& b) {
+  const std::string phase = text_at(b, "phase"), name = text_at(b, "name");
+  c.told = c.json();
+  if (c.json()) print_json(b);
+  else std::cout << name << ": " << phase << ", " << number_at(b, "items") << " items, " << number_at(b, "warnings") << " warnings, " << number_at(b, "errors") << " errors\n";
+  if (phase == "Completed") return {};
+  std::string why = text_at(b, "failure_reason");
+  for (const json::value& v : b.at("validation_errors").as_array()) why += (why.empty() ? "" : "; ") + text_of(v);
+  if (phase == "PartiallyFailed") why = "`holdfast backup logs " + name + "` says what is missing";
+  return error(Code::kFailedPrecondition, "backup \"" + name + "\" ended as " + phase + (why.empty() ? "" : ": " + why));
+}
+
+Result<void> create(const CliContext& c, const BackupArguments& a) {
+  HF_TRY(const std::string cluster, cluster_of(c, a));
+  HF_TRY(json::object spec, spec_of(a));
+  const std::string path = "/v1/clusters/" + cluster + "/backups";
+  AdminClient client = client_of(c);
+  HF_CHECK(client.call("POST", path, json::object{{"name", a.name}, {"spec", std::move(spec)}}));
+  if (!a.wait) {
+    if (!c.json()) std::cout << "backup " << a.name << " of cluster " << cluster << " has been asked for; `holdfast backup list` shows it\n";
+    return {};
+  }
+  for (;;) {
+    HF_TRY(const json::value b, client.call("GET", path + "/" + a.name));
+    const std::string phase = text_at(b, "phase");
+    if (phase != "Queued" && phase != "InProgress") return print_ended(c, b);
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  }
+}
+
+Result<void> list(const CliContext& c, const BackupArguments& a) {
+  HF_TRY(const std::string cluster, cluster_of(c, a));
+  HF_TRY(const json::value answer, client_of(c).call("GET", "/v1/clusters/" + cluster + "/backups"));
+  if (c.json()) {
+    print_json(answer);
+    return {};
+  }
+  std::vector<std::vector<std::string>> rows;
+  for (const json::value& b : answer.at("backups").as_array()) {
+    rows.push_back({text_at(b, "name"), text_at(b, "phase"), text_at(b, "items"), text_at(b, "warnings"), text_at(b, "errors"),
+                    text_at(b, "started"), text_at(b, "expires")});
+  }
+  print_table({"BACKUP", "PHASE", "ITEMS", "WARNINGS", "ERRORS", "STARTED", "EXPIRES"}, rows);
+  return {};
+}
+
+Result<void> describe(const CliContext& c, const BackupArguments& a) {
+  HF_TRY(const std::string cluster, cluster_of(c, a));
+  HF_TRY(const json::value document, client_of(c).call("GET", "/v1/clusters/" + cluster + "/backups/" + a.name + "/document"));
+  print_json(document);
+  return {};
+}
+
+Result<void> logs(const CliContext& c, const BackupArguments& a) {
+  HF_TRY(const std::string cluster, cluster_of(c, a));
+  HF_TRY(const json::value answer, client_of(c).call("GET", "/v1/clusters/" + cluster + "/backups/" + a.name + "/log"));
+  if (c.json()) print_json(answer);
+  else std::cout << text_at(answer, "log");
+  return {};
+}
+
+Result<void> remove(const CliContext& c, const BackupArguments& a) {
+  HF_TRY(const std::string cluster, cluster_of(c, a));
+  return call_quietly(c, "DELETE", "/v1/clusters/" + cluster + "/backups/" + a.name, nullptr, "deleted");
+}
+
+}  // namespace
+
+void add_backup_commands(CLI::App& app, CliContext& c) {
+  auto* backup = app.add_subcommand("backup", "Backups of clusters");
+  backup->require_subcommand(1);
+  auto a = std::make_shared<BackupArguments>();
+  backup->add_option("--cluster", a->cluster, "the cluster; not needed where there is only one");
+  backup->fallthrough();
+  auto* create_command = backup->add_subcommand("create", "Back a cluster up now");
+  create_command->add_option("NAME", a->name, "name of the backup")->required();
+  create_command->add_option("--include-namespaces", a->included_namespaces, "names or patterns; default: all")->delimiter(',');
+  create_command->add_option("--exclude-namespaces", a->excluded_namespaces)->delimiter(',');
+  create_command->add_option("--include-resources", a->included_resources, "resources such as deployments.apps; default: all")->delimiter(',');
+  create_command->add_option("--exclude-resources", a->excluded_resources)->delimiter(',');
+  create_command->add_option("--include-cluster-resources", a->include_cluster_resources, "true or false; default: with all namespaces")
+      ->check(CLI::IsMember({"true", "false"}));
+  create_command->add_option("--selector", a->selector, "labels: KEY=VALUE,...");
+  create_command->add_option("--ttl", a->ttl, "how long it is kept; default: 720h");
+  create_command->add_option("--spec", a->spec_file, "file with a Backup.spec as JSON, for everything else");
+  create_command->add_flag("--wait", a->wait, "wait for its end; exit code 1 unless it is Completed");
+  create_command->callback([&c, a] { c.run = [&c, a] { return create(c, *a); }; });
+  backup->add_subcommand("list", "List restore points, and backups that run or failed")->callback([&c, a] { c.run = [&c, a] { return list(c, *a); }; });
+  const auto add = [&](const char* verb, const char* help, Result<void> (*action)(const CliContext&, const BackupArguments&)) {
+    auto* command = backup->add_subcommand(verb, help);
+    command->add_option("NAME", a->name)->required();
+    command->callback([&c, a, action] { c.run = [&c, a, action] { return action(c, *a); }; });
+  };
+  add("describe", "The Backup object of a restore point, as JSON", describe);
+  add("logs", "What a backup said", logs);
+  add("delete", "Delete a restore point", remove);
+}
+
+}  // namespace holdfast

@@ -1,0 +1,146 @@
+#include "daemon/clusters/cluster_service.h"
+
+#include <algorithm>
+
+#include "k8s/cluster_check.h"
+
+namespace holdfast {
+
+ClusterFindings LocalClusters::findings(const k8s::ClusterAccess& access) {
+  ClusterFindings f;
+  auto report = k8s::check_cluster(access, *p_.clock);
+  if (!report) {
+    f.problem = report.error().message();
+    return f;
+  }
+  f.reachable = true;
+  f.version = report->version;
+  f.kinds = report->kinds;
+  f.missing_groups = std::move(report->missing_groups);
+  f.missing_for_backup = std::move(report->missing_for_backup);
+  f.missing_for_restore = std::move(report->missing_for_restore);
+  return f;
+}
+
+Result<void> LocalClusters::make_bucket(const std::string& bucket) {
+  if (p_.buckets->bucket(bucket)) return {};
+  Bucket wanted;
+  wanted.name = bucket;
+  HF_CHECK(p_.buckets->create_bucket(std::move(wanted), ""));
+  return {};
+}
+
+// The key with which Velero and its like reach this cluster's part of the bucket, and nothing else.
+Result<std::string> LocalClusters::make_user(const ClusterStatus& status) {
+  std::byte raw[50];
+  p_.random->fill(raw);
+  User user;
+  user.access_key = "HF" + hex(ByteSpan(raw).first(9));
+  std::transform(user.access_key.begin(), user.access_key.end(), user.access_key.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  user.secret = hex(ByteSpan(raw).subspan(10, 20));
+  user.name = "cluster " + status.name;
+  user.scopes = {status.bucket + "/" + status.prefix};
+  HF_CHECK(p_.users->put_user(user));
+  return user.access_key;
+}
+
+Result<ClusterFindings> LocalClusters::add_cluster(const NewCluster& cluster) {
+  HF_CHECK(check_cluster_name(cluster.name));
+  std::lock_guard lock(mutex_);
+  if (registry_.find(cluster.name)) return error(Code::kAlreadyExists, "there is a cluster \"" + cluster.name + "\"; remove it first");
+  RegisteredCluster made;
+  HF_TRY(made.access, k8s::parse_kubeconfig(cluster.kubeconfig, cluster.context, k8s::files_beside(cluster.kubeconfig_directory + "/")));
+  ClusterFindings found = findings(made.access);
+  if (!found.reachable) return error(Code::kFailedPrecondition, "cluster \"" + cluster.name + "\": " + found.problem);
+  ClusterStatus& s = made.status;
+  s.name = cluster.name;
+  s.server = made.access.server;
+  s.name_space = cluster.name_space;
+  s.bucket = cluster.bucket;
+  s.prefix = "clusters/" + cluster.name + "/";
+  s.added_ms = p_.clock->wall_ms();
+  HF_CHECK(make_bucket(s.bucket));
+  HF_TRY(s.access_key, make_user(s));
+  if (auto put = registry_.put(made); !put) {
+    (void)p_.users->remove_user(s.access_key);
+    return std::unexpected(put.error());
+  }
+  return found;
+}
+
+Result<ClusterFindings> LocalClusters::check_cluster(const std::string& name) {
+  HF_TRY(const RegisteredCluster cluster, registry_.find(name));
+  return findings(cluster.access);
+}
+
+Result<void> LocalClusters::remove_cluster(const std::string& name) {
+  std::lock_guard lock(mutex_);
+  HF_TRY(const RegisteredCluster cluster, registry_.find(name));
+  if (!jobs_.idle(name)) return error(Code::kFailedPrecondition, "a backup of cluster \"" + name + "\" is running");
+  HF_CHECK(registry_.remove(name));
+  jobs_.forget(name);
+  auto removed = p_.users->remove_user(cluster.status.access_key);
+  if (!removed && removed.error().code() != Code::kNotFound) return removed;
+  return {};
+}
+
+Result<void> LocalClusters::start_backup(const std::string& cluster, const std::string& name, const std::string& spec) {
+  HF_CHECK(k8s::check_backup_name(name));
+  HF_TRY(const RegisteredCluster c, registry_.find(cluster));
+  const k8s::BackupPlace place = place_of(c.status);
+  if (k8s::restore_point_document(place, name)) {
+    return error(Code::kAlreadyExists, "there is a backup \"" + name + "\" of cluster \"" + cluster + "\"");
+  }
+  k8s::BackupOrder order;
+  order.name = name;
+  order.name_space = c.status.name_space;
+  order.spec = spec;
+  return jobs_.start(cluster, c.access, place, std::move(order));
+}
+
+Result<std::vector<BackupStatus>> LocalClusters::backups(const std::string& cluster) {
+  HF_TRY(const RegisteredCluster c, registry_.find(cluster));
+  std::vector<BackupStatus> out = jobs_.of(cluster);
+  HF_TRY(const auto points, k8s::list_restore_points(place_of(c.status)));
+  for (const k8s::RestorePoint& p : points) {
+    BackupStatus s;
+    s.name = p.name;
+    s.phase = p.phase;
+    s.started = p.started;
+    s.completed = p.completed;
+    s.expires = p.expires;
+    s.items = p.items;
+    s.warnings = p.warnings;
+    s.errors = p.errors;
+    // One that has just ended may still stand among those that run.
+    std::erase_if(out, [&](const BackupStatus& job) { return job.name == p.name; });
+    out.push_back(std::move(s));
+  }
+  std::sort(out.begin(), out.end(), [](const BackupStatus& a, const BackupStatus& b) { return std::pair(a.started, a.name) < std::pair(b.started, b.name); });
+  return out;
+}
+
+Result<BackupStatus> LocalClusters::backup(const std::string& cluster, const std::string& name) {
+  HF_TRY(const auto all, backups(cluster));
+  for (const BackupStatus& s : all) {
+    if (s.name == name) return s;
+  }
+  return error(Code::kNotFound, "there is no backup \"" + name + "\" of cluster \"" + cluster + "\"");
+}
+
+Result<std::string> LocalClusters::backup_document(const std::string& cluster, const std::string& name) {
+  HF_TRY(const RegisteredCluster c, registry_.find(cluster));
+  return k8s::restore_point_document(place_of(c.status), name);
+}
+
+Result<std::string> LocalClusters::backup_log(const std::string& cluster, const std::string& name) {
+  HF_TRY(const RegisteredCluster c, registry_.find(cluster));
+  return k8s::restore_point_log(place_of(c.status), name);
+}
+
+Result<void> LocalClusters::delete_backup(const std::string& cluster, const std::string& name) {
+  HF_TRY(const RegisteredCluster c, registry_.find(cluster));
+  return k8s::delete_restore_point(place_of(c.status), name);
+}
+
+}  // namespace holdfast

@@ -1,0 +1,48 @@
+// Clusters and their backups behind services.h.
+#pragma once
+
+#include "daemon/clusters/backup_jobs.h"
+#include "daemon/clusters/registry.h"
+#include "storage/object_store.h"
+
+namespace holdfast {
+
+struct ClusterServiceParts {
+  ObjectStore* objects = nullptr;
+  BucketStore* buckets = nullptr;
+  UserStore* users = nullptr;
+  SettingsStore* settings = nullptr;
+  Clock* clock = nullptr;
+  Random* random = nullptr;
+};
+
+class LocalClusters final : public ClusterService {
+ public:
+  explicit LocalClusters(ClusterServiceParts parts)
+      : p_(parts), registry_(*parts.settings), jobs_({parts.clock, parts.random}) {}
+
+  Result<ClusterFindings> add_cluster(const NewCluster& cluster) override;
+  std::vector<ClusterStatus> clusters() const override { return registry_.all(); }
+  Result<ClusterFindings> check_cluster(const std::string& name) override;
+  Result<void> remove_cluster(const std::string& name) override;
+
+  Result<void> start_backup(const std::string& cluster, const std::string& name, const std::string& spec) override;
+  Result<std::vector<BackupStatus>> backups(const std::string& cluster) override;
+  Result<BackupStatus> backup(const std::string& cluster, const std::string& name) override;
+  Result<std::string> backup_document(const std::string& cluster, const std::string& name) override;
+  Result<std::string> backup_log(const std::string& cluster, const std::string& name) override;
+  Result<void> delete_backup(const std::string& cluster, const std::string& name) override;
+
+ private:
+  ClusterFindings findings(const k8s::ClusterAccess& access);
+  Result<void> make_bucket(const std::string& bucket);
+  Result<std::string> make_user(const ClusterStatus& status);
+  k8s::BackupPlace place_of(const ClusterStatus& status) { return {p_.objects, status.bucket, status.prefix}; }
+
+  const ClusterServiceParts p_;
+  ClusterRegistry registry_;
+  BackupJobs jobs_;
+  std::mutex mutex_;  // one registration at a time
+};
+
+}  // namespace holdfast

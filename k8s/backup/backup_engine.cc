@@ -1,0 +1,152 @@
+#include "k8s/backup_engine.h"
+
+#include "k8s/backup/collector.h"
+#include "k8s/backup/object_stream.h"
+#include "storage/base/times.h"
+
+namespace holdfast::k8s {
+
+namespace {
+
+struct ServerVersion {
+  std::string git, major, minor;
+};
+
+std::string uuid(Random& random) {
+  std::byte raw[16];
+  random.fill(raw);
+  raw[6] = (raw[6] & std::byte{0x0f}) | std::byte{0x40};
+  raw[8] = (raw[8] & std::byte{0x3f}) | std::byte{0x80};
+  const std::string h = hex(raw);
+  return h.substr(0, 8) + "-" + h.substr(8, 4) + "-" + h.substr(12, 4) + "-" + h.substr(16, 4) + "-" + h.substr(20);
+}
+
+// One backup from its order to its outcome.
+class Run {
+ public:
+  Run(const ClusterAccess& access, const BackupPlace& place, const BackupOrder& order, EngineServices services, BackupProgress& progress)
+      : place_(place), order_(order), services_(services), progress_(progress), client_(access, *services.clock),
+        log_(*services.clock, "backup=" + order.name_space + "/" + order.name), started_ms_(services.clock->wall_ms()) {}
+
+  BackupOutcome run(std::stop_token stop) {
+    const std::stop_callback on_stop(stop, [this] { client_.stop(); });
+    auto spec = read_spec();
+    if (!outcome_.validation_errors.empty()) return finish("FailedValidation");
+    auto written = write(spec);
+    if (written && stop.stop_requested()) written = error(Code::kUnavailable, "the server was stopped while it ran");
+    if (written) written = make_visible();
+    if (written) return std::move(outcome_);
+    outcome_.failure_reason = written.error().message();
+    if (writing_) {
+      if (auto cleaned = delete_leftovers(place_, order_.name); !cleaned) outcome_.failure_reason += "; what it wrote could not be removed: " + cleaned.error().message();
+    }
+    return finish("Failed");
+  }
+
+ private:
+  BackupSpec read_spec() {
+    auto& problems = outcome_.validation_errors;
+    auto document = parse_object(order_.spec);
+    if (!document) problems.push_back("spec: " + document.error().message());
+    if (auto good = check_backup_name(order_.name); !good) problems.push_back(good.error().message());
+    BackupSpec spec = parse_backup_spec(document ? *document : json::object(), problems);
+    if (!spec.resource_policy.empty()) problems.push_back("invalid resource policies: resource policies are not supported yet");
+    spec_document_ = spec.document;
+    ttl_ms_ = spec.ttl_ms;
+    return spec;
+  }
+
+  Result<void> write(const BackupSpec& spec) {
+    if (restore_point_document(place_, order_.name)) return error(Code::kAlreadyExists, "backup already exists in object storage");
+    log_.info("Reading what the API server offers");
+    HF_TRY(const std::string version, client_.get("/version"));
+    server_ = object_or_empty(version);
+    HF_TRY(const Discovery discovery, Discovery::read(client_));
+    for (const MissingGroup& m : discovery.missing()) log_.error("", "API group " + m.group_version + ": " + m.reason);
+    if (spec.has_hooks) log_.error("", "spec.hooks: hooks are not run by this server yet");
+    writing_ = true;
+    ObjectStream stream(*place_.store, place_.bucket, key(order_.name + ".tar.gz"), "application/gzip");
+    ArchiveWriter archive([&](ByteSpan bytes) { return stream.append(bytes); });
+    HF_CHECK(archive.begin());
+    Collector collector(client_, discovery, spec, order_.name, archive, log_, progress_.items);
+    HF_CHECK(collector.run());
+    HF_CHECK(archive.finish());
+    HF_CHECK(stream.finish());
+    outcome_.items = collector.items().size();
+    HF_CHECK(put("-resource-list.json.gz", collector.items().resource_list_json()));
+    HF_CHECK(put("-volumeinfo.json.gz", collector.volumes().json_text()));
+    HF_CHECK(put("-podvolumebackups.json.gz", "null"));
+    HF_CHECK(put("-volumesnapshots.json.gz", "null"));
+    HF_CHECK(put("-itemoperations.json.gz", "[]"));
+    log_.info("Backed up a total of " + std::to_string(outcome_.items) + " items");
+    HF_CHECK(put("-results.gz", log_.results_json()));
+    outcome_.warnings = log_.warnings();
+    outcome_.errors = log_.errors();
+    return put_object(*place_.store, place_.bucket, key(order_.name + "-logs.gz"), log_.finish(), "application/gzip");
+  }
+
+  std::string key(const std::string& file) const { return restore_point_key(place_, order_.name, file); }
+  Result<void> put(const char* suffix, const std::string& content) {
+    return put_object(*place_.store, place_.bucket, key(order_.name + suffix), gzip(content), "application/gzip");
+  }
+
+  BackupOutcome finish(const char* phase) {
+    outcome_.phase = phase;
+    outcome_.document = json::serialize(document());
+    return std::move(outcome_);
+  }
+
+  Result<void> make_visible() {
+    outcome_.phase = outcome_.errors > 0 ? "PartiallyFailed" : "Completed";
+    outcome_.document = json::serialize(document());
+    return put_object(*place_.store, place_.bucket, key("velero-backup.json"), outcome_.document, "application/json");
+  }
+
+  json::object document() const {
+    const int64_t now_ms = services_.clock->wall_ms();
+    json::object labels{{"velero.io/storage-location", "default"}}, annotations;
+    for (const auto& [k, v] : order_.labels) labels[k] = v;
+    for (const auto& [k, v] : order_.annotations) annotations[k] = v;
+    annotations["velero.io/source-cluster-k8s-gitversion"] = view_at(server_, "gitVersion");
+    annotations["velero.io/source-cluster-k8s-major-version"] = view_at(server_, "major");
+    annotations["velero.io/source-cluster-k8s-minor-version"] = view_at(server_, "minor");
+    annotations["velero.io/resource-timeout"] = "10m0s";
+    json::object metadata{{"name", order_.name}, {"namespace", order_.name_space},
+                          {"uid", order_.uid.empty() ? uuid(*services_.random) : order_.uid},
+                          {"creationTimestamp", rfc3339(started_ms_)}, {"labels", std::move(labels)}, {"annotations", std::move(annotations)}};
+    json::object spec = spec_document_;
+    if (!spec.contains("storageLocation")) spec["storageLocation"] = "default";
+    json::object status{{"version", 1}, {"formatVersion", kFormatVersion}, {"phase", outcome_.phase},
+                        {"startTimestamp", rfc3339(started_ms_)}, {"completionTimestamp", rfc3339(now_ms)},
+                        {"expiration", rfc3339(started_ms_ + ttl_ms_)},
+                        {"progress", json::object{{"totalItems", outcome_.items}, {"itemsBackedUp", outcome_.items}}},
+                        {"hookStatus", json::object()}};
+    if (outcome_.warnings > 0) status["warnings"] = outcome_.warnings;
+    if (outcome_.errors > 0) status["errors"] = outcome_.errors;
+    if (!outcome_.failure_reason.empty()) status["failureReason"] = outcome_.failure_reason;
+    if (!outcome_.validation_errors.empty()) status["validationErrors"] = json::array(outcome_.validation_errors.begin(), outcome_.validation_errors.end());
+    return {{"kind", "Backup"}, {"apiVersion", "velero.io/v1"}, {"metadata", std::move(metadata)}, {"spec", std::move(spec)}, {"status", std::move(status)}};
+  }
+
+  const BackupPlace& place_;
+  const BackupOrder& order_;
+  const EngineServices services_;
+  BackupProgress& progress_;
+  ApiClient client_;
+  RunLog log_;
+  const int64_t started_ms_;
+  int64_t ttl_ms_ = kDefaultTtlMs;
+  bool writing_ = false;  // something of ours may be in the directory
+  json::object spec_document_, server_;
+  BackupOutcome outcome_;
+};
+
+}  // namespace
+
+BackupOutcome back_up(const ClusterAccess& access, const BackupPlace& place, const BackupOrder& order, EngineServices services,
+                      BackupProgress& progress, std::stop_token stop) {
+  Run run(access, place, order, services, progress);
+  return run.run(std::move(stop));
+}
+
+}  // namespace holdfast::k8s

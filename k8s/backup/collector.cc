@@ -1,0 +1,197 @@
+#include "k8s/backup/collector.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "k8s/backup/lister.h"
+
+namespace holdfast::k8s {
+
+namespace {
+
+constexpr const char* kExcludeLabel = "velero.io/exclude-from-backup";
+constexpr const char* kDefinitions = "customresourcedefinitions.apiextensions.k8s.io";
+
+// Items of a list do not say what they are; stored objects must.
+std::string with_kind(const ApiResource& r, std::string_view raw, const json::object& object) {
+  std::string added;
+  if (!object.contains("apiVersion")) added += "\"apiVersion\":" + json::serialize(json::value(r.api_version())) + ",";
+  if (!object.contains("kind")) added += "\"kind\":" + json::serialize(json::value(r.kind)) + ",";
+  return "{" + added + std::string(raw.substr(raw.find('{') + 1));
+}
+
+std::string named(const ApiResource& r, std::string_view name) { return "resource: /" + r.group_resource() + " name: /" + std::string(name) + " message: /"; }
+
+}  // namespace
+
+Result<void> Collector::run() {
+  HF_CHECK(read_namespaces());
+  HF_CHECK(take_batches());
+  HF_CHECK(take_namespaces());
+  return take_definitions();
+}
+
+// Which namespaces there are, which are to be left out, and which come along even if nothing in them does.
+Result<void> Collector::read_namespaces() {
+  std::vector<std::string> exempt, selected;
+  const auto on_item = [&](std::string_view item) -> Result<void> {
+    HF_TRY(const json::object o, parse_object(item));
+    const json::object& metadata = object_at(o, "metadata");
+    const json::object& labels = object_at(metadata, "labels");
+    const std::string name = text_at(metadata, "name");
+    namespaces_[name].raw = item;
+    if (view_at(labels, kExcludeLabel) == "true") exempt.push_back(name);
+    const bool active = view_at(object_at(o, "status"), "phase") == "Active";
+    const bool by_or = std::any_of(spec_.or_label_selectors.begin(), spec_.or_label_selectors.end(), [&](const LabelSelector& s) { return s.matches(labels); });
+    if (active && (by_or || (spec_.label_selector && spec_.label_selector->matches(labels)))) selected.push_back(name);
+    return {};
+  };
+  HF_CHECK(client_.list("/api/v1/namespaces", {}, on_item));
+  for (const std::string& name : exempt) {
+    log_.warning("", "resource: /namespaces name: /" + name + " message: /left out: it is labelled " + kExcludeLabel +
+                         "=true. A namespace that is left out also keeps cluster-scoped resources out, unless includeClusterResources says otherwise");
+  }
+  filter_.emplace(spec_, discovery_, exempt);
+  for (const std::string& name : selected) namespaces_[name].tracked = true;
+  for (const std::string& name : filter_->wanted_namespaces()) {
+    const bool pattern = name.find_first_of("*?[") != std::string::npos;
+    if (!pattern && !namespaces_.contains(name)) log_.error("", named(*discovery_.find("namespaces"), name) + "it is in includedNamespaces and does not exist");
+  }
+  // A choice by labels among all namespaces takes a namespace only with something in it.
+  if (filter_->every_namespace() && spec_.selects_labels()) return {};
+  for (auto& [name, n] : namespaces_) {
+    const bool active = view_at(object_at(object_or_empty(n.raw), "status"), "phase") == "Active";
+    n.tracked = n.tracked || (active && filter_->includes_namespace(name));
+  }
+  return {};
+}
+
+Result<void> Collector::take_batches() {
+  std::vector<std::string> wanted;
+  for (const auto& [name, n] : namespaces_) {
+    if (filter_->includes_namespace(name)) wanted.push_back(name);
+  }
+  ItemQueue queue;
+  Lister lister(client_, discovery_, spec_, *filter_, std::move(wanted), log_, queue);
+  Result<void> result;
+  std::jthread listing([&] { lister.run(); });
+  while (auto batch = queue.pop()) {
+    for (const std::string& raw : batch->items) {
+      result = take(*batch->resource, raw, false);
+      if (!result) break;
+    }
+    if (!result) break;
+  }
+  queue.abandon();
+  listing.join();
+  if (result && lister.failure()) return std::unexpected(*lister.failure());
+  return result;
+}
+
+Result<void> Collector::take_namespaces() {
+  const ApiResource* resource = discovery_.find("namespaces");
+  if (resource == nullptr || !filter_->collects(*resource)) return {};
+  for (auto& [name, n] : namespaces_) {
+    if (!n.tracked) continue;
+    if (n.raw.empty()) {  // made since the run began
+      HF_CHECK(fetch({"namespaces", "", name}));
+    } else {
+      HF_CHECK(take(*resource, n.raw, false));
+    }
+  }
+  return {};
+}
+
+// The definitions of the custom resources that something was taken of, unless definitions are filtered for themselves.
+Result<void> Collector::take_definitions() {
+  const ApiResource* definitions = discovery_.find(kDefinitions);
+  if (definitions == nullptr || filter_->collects(*definitions) || !filter_->admits(*definitions, "")) return {};
+  std::vector<std::string> names;
+  for (const auto& [group_resource, resource] : items_.group_resources()) {
+    if (resource->group.find('.') != std::string::npos) names.push_back(group_resource);
+  }
+  for (const std::string& name : names) {
+    const auto definition = client_.get(definitions->path("", name));
+    if (definition) {
+      HF_CHECK(take(*definitions, *definition, true));
+    } else if (definition.error().code() != Code::kNotFound) {
+      log_.error("", named(*definitions, name) + definition.error().message());
+    }
+  }
+  return {};
+}
+
+bool Collector::wanted(const ApiResource& r, const json::object& metadata, bool related) const {
+  const std::string name_space = text_at(metadata, "namespace");
+  if (view_at(object_at(metadata, "labels"), kExcludeLabel) == "true") return false;
+  if (!name_space.empty() && !filter_->includes_namespace(name_space)) return false;
+  if (related && !filter_->admits(r, name_space)) return false;
+  return !metadata.contains("deletionTimestamp");
+}
+
+Result<void> Collector::take(const ApiResource& r, std::string_view raw, bool related) {
+  unsigned char room[16 << 10];
+  json::monotonic_resource memory(room);
+  const auto object = parse_object(raw, &memory);
+  if (!object) {
+    log_.error("", named(r, "?") + object.error().message());
+    return {};
+  }
+  const json::object& metadata = object_at(*object, "metadata");
+  const std::string name = text_at(metadata, "name"), name_space = text_at(metadata, "namespace");
+  // A name with a slash could leave its folder in the archive.
+  if (name.empty() || name.find('/') != std::string::npos || name_space.find('/') != std::string::npos) {
+    log_.error(name_space, named(r, name) + "the object has no usable name");
+    return {};
+  }
+  if (!wanted(r, metadata, related) || !items_.add(r, name_space, name)) return {};
+  if (!name_space.empty()) namespaces_[name_space].tracked = true;
+  const std::string group_resource = r.group_resource();
+  const auto changed = changed_for_backup(group_resource, *object, backup_name_);
+  const std::string text = changed ? with_kind(r, json::serialize(*changed), *changed) : with_kind(r, raw, *object);
+  HF_CHECK(archive_.add_object(group_resource, r.version, name_space, name, text));
+  taken_ = items_.size();
+  note_volumes(group_resource, *object);
+  return take_related(group_resource, *object);
+}
+
+void Collector::note_pod(const json::object& pod) {
+  volumes_.note_pod(pod);
+  const json::object& metadata = object_at(pod, "metadata");
+  const json::object& annotations = object_at(metadata, "annotations");
+  for (const char* hook : {"pre.hook.backup.velero.io/command", "post.hook.backup.velero.io/command"}) {
+    if (!annotations.contains(hook)) continue;
+    log_.error(text_at(metadata, "namespace"), "resource: /pods name: /" + text_at(metadata, "name") + " message: /the hook of its annotation " + hook + " is not run by this server yet");
+  }
+}
+
+void Collector::note_volumes(const std::string& group_resource, const json::object& object) {
+  if (group_resource == "pods") note_pod(object);
+  if (group_resource == "persistentvolumeclaims") volumes_.note_claim(object);
+  if (group_resource == "persistentvolumes") volumes_.note_volume(object);
+}
+
+Result<void> Collector::take_related(const std::string& group_resource, const json::object& object) {
+  if (group_resource == "serviceaccounts" && !bindings_.loaded()) {
+    if (auto loaded = bindings_.load(client_, discovery_); !loaded) {
+      log_.error("", "resource: /clusterrolebindings message: /" + loaded.error().message());
+    }
+  }
+  for (const ItemRef& item : related_items(group_resource, object, bindings_)) {
+    if (!items_.has(item)) HF_CHECK(fetch(item));
+  }
+  return {};
+}
+
+Result<void> Collector::fetch(const ItemRef& item) {
+  const ApiResource* resource = discovery_.find(item.group_resource);
+  if (resource == nullptr || !filter_->admits(*resource, item.name_space)) return {};
+  const auto raw = client_.get(resource->path(item.name_space, item.name));
+  if (raw) return take(*resource, *raw, true);
+  const std::string message = named(*resource, item.name) + "another object refers to it: " + raw.error().message();
+  if (raw.error().code() == Code::kNotFound) log_.warning(item.name_space, message);
+  else log_.error(item.name_space, message);
+  return {};
+}
+
+}  // namespace holdfast::k8s

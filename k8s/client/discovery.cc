@@ -1,0 +1,128 @@
+// https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api
+#include "k8s/client/discovery.h"
+
+#include <algorithm>
+
+#include "k8s/client/json_access.h"
+
+namespace holdfast::k8s {
+
+namespace {
+
+constexpr const char* kAggregated = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json";
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return out;
+}
+
+}  // namespace
+
+Result<Discovery> Discovery::read(ApiClient& client) {
+  Discovery d;
+  for (const char* root : {"/api", "/apis"}) {
+    HF_TRY(const std::string document, client.call("GET", root, {}, {}, kAggregated));
+    HF_TRY(const json::object parsed, parse_object(document));
+    if (text_at(parsed, "kind") != "APIGroupDiscoveryList") {
+      d = Discovery();
+      HF_CHECK(d.add_group_versions(client));
+      return d;
+    }
+    HF_CHECK(d.add_aggregated(document));
+  }
+  return d;
+}
+
+Result<void> Discovery::add_aggregated(std::string_view document) {
+  HF_TRY(const json::object root, parse_object(document));
+  for (const json::value& g : array_at(root, "items")) {
+    if (!g.is_object()) continue;
+    const std::string group = text_at(object_at(g.get_object(), "metadata"), "name");
+    std::vector<std::string> seen;  // versions come in order of preference
+    for (const json::value& v : array_at(g.get_object(), "versions")) {
+      if (!v.is_object()) continue;
+      const json::object& version = v.get_object();
+      const std::string name = text_at(version, "version");
+      if (text_at(version, "freshness") == "Stale") {
+        missing_.push_back({group.empty() ? name : group + "/" + name, "its server does not answer"});
+      }
+      for (const json::value& r : array_at(version, "resources")) {
+        if (!r.is_object()) continue;
+        const json::object& resource = r.get_object();
+        ApiResource a{group, name, text_at(resource, "resource"), text_at(object_at(resource, "responseKind"), "kind"),
+                      text_at(resource, "singularResource"), texts_at(resource, "shortNames"), texts_at(resource, "verbs"),
+                      text_at(resource, "scope") == "Namespaced"};
+        if (!a.can("list") || std::find(seen.begin(), seen.end(), a.name) != seen.end()) continue;
+        seen.push_back(a.name);
+        resources_.push_back(std::move(a));
+      }
+    }
+  }
+  return {};
+}
+
+Result<void> Discovery::add_legacy(const std::string& group, const std::string& version, std::string_view document) {
+  HF_TRY(const json::object root, parse_object(document));
+  for (const json::value& r : array_at(root, "resources")) {
+    if (!r.is_object()) continue;
+    const json::object& o = r.get_object();
+    ApiResource a{group, version, text_at(o, "name"), text_at(o, "kind"), text_at(o, "singularName"), texts_at(o, "shortNames"),
+                  texts_at(o, "verbs"), is_true(o, "namespaced")};
+    if (!a.can("list") || a.name.find('/') != std::string::npos) continue;
+    const bool known = std::any_of(resources_.begin(), resources_.end(), [&](const ApiResource& x) { return x.group == group && x.name == a.name; });
+    if (!known) resources_.push_back(std::move(a));
+  }
+  return {};
+}
+
+Result<void> Discovery::add_group_versions(ApiClient& client) {
+  const auto add = [&](const std::string& group, const std::string& version) -> Result<void> {
+    const std::string group_version = group.empty() ? version : group + "/" + version;
+    auto document = client.get((group.empty() ? "/api/" : "/apis/") + group_version);
+    if (!document) {
+      missing_.push_back({group_version, document.error().message()});
+      return {};
+    }
+    return add_legacy(group, version, *document);
+  };
+  HF_CHECK(add("", "v1"));
+  HF_TRY(const std::string groups, client.get("/apis"));
+  HF_TRY(const json::object root, parse_object(groups));
+  for (const json::value& g : array_at(root, "groups")) {
+    if (!g.is_object()) continue;
+    const json::object& group = g.get_object();
+    std::vector<std::string> versions{text_at(object_at(group, "preferredVersion"), "version")};
+    for (const json::value& v : array_at(group, "versions")) {
+      if (v.is_object()) versions.push_back(text_at(v.get_object(), "version"));
+    }
+    for (size_t i = 0; i < versions.size(); ++i) {
+      if (versions[i].empty() || std::find(versions.begin(), versions.begin() + static_cast<ptrdiff_t>(i), versions[i]) != versions.begin() + static_cast<ptrdiff_t>(i)) continue;
+      HF_CHECK(add(text_at(group, "name"), versions[i]));
+    }
+  }
+  return {};
+}
+
+const ApiResource* Discovery::find(std::string_view name) const {
+  const std::string wanted = lower(name);
+  const size_t dot = wanted.find('.');
+  for (const ApiResource& r : resources_) {
+    if (dot != std::string::npos) {
+      if (r.group == wanted.substr(dot + 1) && (r.name == wanted.substr(0, dot) || r.singular == wanted.substr(0, dot))) return &r;
+      continue;
+    }
+    const bool is_short = std::find(r.short_names.begin(), r.short_names.end(), wanted) != r.short_names.end();
+    if (r.name == wanted || r.singular == wanted || lower(r.kind) == wanted || is_short) return &r;
+  }
+  return nullptr;
+}
+
+const ApiResource* Discovery::find_kind(std::string_view api_version, std::string_view kind) const {
+  for (const ApiResource& r : resources_) {
+    if (r.kind == kind && r.api_version() == api_version) return &r;
+  }
+  return nullptr;
+}
+
+}  // namespace holdfast::k8s

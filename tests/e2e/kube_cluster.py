@@ -1,0 +1,45 @@
+"""A real Kubernetes cluster in namespaces of this host, brought up by the scripts in kube/."""
+
+import json
+import os
+import pathlib
+import subprocess
+
+from harness import run
+
+KUBE = pathlib.Path(__file__).parent / "kube"
+
+
+def script(name, *arguments, **environment):
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
+    return run([KUBE / name, *arguments], dict(inherited, **environment))
+
+
+class KubeCluster:
+    """`upto` "control": API server, controller manager and scheduler; "node": kubelet and pods too."""
+
+    def __init__(self, name, index, upto="control"):
+        if os.geteuid() != 0:
+            raise RuntimeError("a cluster in namespaces of its own needs root")
+        self.name, self.index = name, index
+        self.host = f"172.31.{index}.1"  # this host as seen from the cluster
+        self.server = f"https://172.31.{index}.2:6443"
+        script("build.sh")
+        if upto == "node":
+            script("mkimages.sh")
+        self.close()
+        exported = script("up.sh", name, str(index), upto).splitlines()[-1]
+        values = dict(word.split("=", 1) for word in exported.split()[1:])
+        self.kubeconfig = pathlib.Path(values["KUBECONFIG"])
+        binaries = self.kubeconfig.parents[3] / "bin"
+        self.environment = dict(os.environ, KUBECONFIG=str(self.kubeconfig), PATH=f"{binaries}:{os.environ['PATH']}")
+
+    def close(self):
+        subprocess.run([KUBE / "down.sh", self.name], capture_output=True)
+
+    def kubectl(self, *arguments, **options):
+        return run(["kubectl", *arguments], self.environment, **options)
+
+    def objects(self, *arguments):
+        """Objects as the API server has them, with managedFields."""
+        return json.loads(self.kubectl("get", *arguments, "-o", "json", "--show-managed-fields"))["items"]
