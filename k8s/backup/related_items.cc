@@ -53,6 +53,12 @@ std::vector<ItemRef> related_to_pod(const json::object& pod, const std::string& 
   return out;
 }
 
+json::object* labels_of(json::object& object) {
+  json::value* metadata = object.if_contains("metadata");
+  json::value* labels = metadata != nullptr && metadata->is_object() ? metadata->get_object().if_contains("labels") : nullptr;
+  return labels != nullptr ? labels->if_object() : nullptr;
+}
+
 bool is_stale_label(std::string_view key, const json::value& value, const std::string& backup_name) {
   if (key == "velero.io/backup-name") return !value.is_string() || std::string_view(value.get_string()) != backup_name;
   return key == "velero.io/restore-name" || key == "velero.io/volume-snapshot-name" || key == "backup.velero.io/must-include-additional-items";
@@ -74,7 +80,7 @@ std::vector<ItemRef> related_items(const std::string& group_resource, const json
 std::optional<json::object> changed_for_backup(const std::string& group_resource, const json::object& object, const std::string& backup_name) {
   if (group_resource != "persistentvolumeclaims" || !is_bound(object)) return std::nullopt;
   json::object claim = object;
-  json::object& spec = claim["spec"].as_object();
+  json::object& spec = claim["spec"].get_object();  // it names the volume
   spec.erase("dataSource");
   spec.erase("dataSourceRef");
   // An empty class forbids provisioning: then the selector is the only way to the volume.
@@ -89,10 +95,9 @@ std::optional<json::object> changed_for_backup(const std::string& group_resource
       *labels = std::move(kept);
     }
   }
-  json::object& metadata = claim["metadata"].as_object();
-  if (json::value* labels = metadata.if_contains("labels"); labels != nullptr && labels->is_object()) {
+  if (json::object* labels = labels_of(claim)) {
     json::object kept;
-    for (const auto& [key, value] : labels->get_object()) {
+    for (const auto& [key, value] : *labels) {
       if (!is_stale_label(key, value, backup_name)) kept[key] = value;
     }
     *labels = std::move(kept);

@@ -118,6 +118,8 @@ Result<ClusterAccess> parse(const std::string& text, std::string context, const 
   ClusterAccess access;
   HF_CHECK(read_cluster(cluster, read_file, access));
   HF_CHECK(read_user(user, read_file, access));
+  // It is stored as JSON.
+  if (!access_from_stored(stored_text(access))) return wrong("it has bytes that are not UTF-8 in it, or certificates that are not PEM");
   return access;
 }
 

@@ -1,6 +1,7 @@
 """Real Velero in a real cluster, with its AWS plugin and kopia, on a real iSCSI LUN over TLS: backup, loss, restore."""
 
 import json
+import subprocess
 import unittest
 
 from harness import Certificate, Stage, run, wait_until
@@ -17,7 +18,7 @@ class VeleroTest(unittest.TestCase):
         cls.environment = cls.cluster.environment
         script("csi-up.sh", cls.cluster.name)
         cls.certificate_directory = cls.cluster.kubeconfig.parent
-        certificate = Certificate(cls.certificate_directory, cls.cluster.host, "holdfast")
+        cls.certificate = certificate = Certificate(cls.certificate_directory, cls.cluster.host, "holdfast")
         cls.stage = Stage(iscsi=True, address=cls.cluster.host, certificate=certificate)
         cls.addClassCleanup(cls.stage.close)
         cls.daemon = cls.stage.daemon
@@ -65,6 +66,50 @@ class VeleroTest(unittest.TestCase):
             self.kubectl("-n", namespace, "wait", "--for=condition=Ready", "pod/writer", "--timeout=120s")
             self.assertEqual(expected, self.digests(namespace))
         self.assertIn("0 damaged", self.daemon.cli("pool", "scrub").stdout)
+
+    def essence(self):
+        """What must come back: objects without the fields that the server sets anew."""
+        out = {}
+        for resource, fields in (("configmaps", ("data", "binaryData")), ("secrets", ("data", "type")), ("lamps.town.example", ("spec",)),
+                                 ("deployments", ("spec",)), ("persistentvolumeclaims", ("spec",)), ("serviceaccounts", ())):
+            for item in self.cluster.objects("-n", "town", resource):
+                metadata = item["metadata"]
+                if metadata["name"] == "scratch":  # left out by its label
+                    continue
+                out[resource, metadata["name"]] = [item.get(f) for f in fields] + [
+                    {k: v for k, v in metadata.get("labels", {}).items() if not k.startswith("velero.io/")}]
+        for resource, name, field in (("clusterrole", "town-clerk", "rules"), ("clusterrolebinding", "town-clerk", "subjects"), ("priorityclass", "urgent", "value"),
+                                      ("crd", "lamps.town.example", "spec"), ("namespace", "town", "kind")):
+            out[resource, name] = json.loads(self.kubectl("get", resource, name, "-o", "json"))[field]
+        return out
+
+    def test_velero_restores_what_holdfast_backed_up_from_outside(self):
+        manifest = str(KUBE / "manifests" / "town.yaml")
+        subprocess.run(["kubectl", "apply", "-f", manifest], env=self.environment, capture_output=True)  # the definition comes first
+        wait_until("the definition", lambda: "lamps" in self.kubectl("api-resources", "--api-group=town.example"))
+        self.kubectl("apply", "-f", manifest)
+        self.kubectl("-n", "town", "wait", "--for=condition=Ready", "pod/guard", "--timeout=120s")
+        before = self.essence()
+
+        self.daemon.cli("cluster", "add", "prod", "--kubeconfig", str(self.cluster.kubeconfig))
+        self.daemon.cli("backup", "create", "outside", "--include-namespaces", "town", "--wait")
+        credentials = self.certificate_directory / "outside-credentials"
+        credentials.write_text(f"[default]\naws_access_key_id={self.daemon.access_key}\naws_secret_access_key={self.daemon.secret_key}\n")
+        self.kubectl("-n", "velero", "create", "secret", "generic", "outside", f"--from-file=cloud={credentials}")
+        self.velero("backup-location", "create", "outside", "--provider", "aws", "--bucket", "holdfast", "--prefix", "clusters/prod",
+                    "--config", f"region=us-east-1,s3ForcePathStyle=true,s3Url={self.daemon.endpoint}",
+                    "--cacert", str(self.certificate.certificate), "--credential", "outside=cloud", "--backup-sync-period", "5s")
+        wait_until("Velero to find the backup", lambda: "outside" in self.kubectl("-n", "velero", "get", "backups", "-o", "name"), 120)
+        described = self.velero("backup", "describe", "outside", "--details")
+        self.assertIn("town.example/v1/Lamp:\n    - town/corner", described)
+        self.assertIn("Backed up a total of", self.velero("backup", "logs", "outside"))
+
+        self.kubectl("delete", "namespace", "town", "--wait=true")
+        self.kubectl("delete", "crd/lamps.town.example", "clusterrole/town-clerk", "clusterrolebinding/town-clerk", "pv/cellar", "priorityclass/urgent")
+        self.velero("restore", "create", "from-outside", "--from-backup", "outside", "--wait")
+        self.assertEqual("Completed", self.phase("restore", "from-outside"), self.velero("restore", "logs", "from-outside")[-3000:])
+        self.kubectl("-n", "town", "wait", "--for=condition=Ready", "pod/guard", "--timeout=120s")
+        self.assertEqual(before, self.essence())
 
 
 if __name__ == "__main__":

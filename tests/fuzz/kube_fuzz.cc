@@ -1,0 +1,90 @@
+// What comes from clusters and their owners: kubeconfig, lists, discovery, plugins' answers, backup specifications, gzip.
+// The first byte chooses.
+#include "k8s/backup/backup_spec.h"
+#include "k8s/backup/go_duration.h"
+#include "k8s/backup/gzip_reader.h"
+#include "k8s/backup/gzip_writer.h"
+#include "k8s/backup/related_items.h"
+#include "k8s/backup/resource_filter.h"
+#include "k8s/client/credentials.h"
+#include "k8s/client/list_splitter.h"
+
+using namespace holdfast;
+using namespace holdfast::k8s;
+
+namespace {
+
+void check(bool holds) {
+  if (!holds) __builtin_trap();
+}
+
+std::pair<std::vector<std::string>, bool> split(std::string_view text, size_t step) {
+  std::vector<std::string> items;
+  ListSplitter splitter([&](std::string_view item) -> Result<void> {
+    items.emplace_back(item);
+    return {};
+  });
+  Result<void> result;
+  for (size_t at = 0; at < text.size() && result; at += step) result = splitter.feed(text.substr(at, step));
+  if (result) result = splitter.finish();
+  return {std::move(items), result.has_value()};
+}
+
+// The same items however the text is cut, and what JSON says they are where it is JSON.
+void fuzz_list(std::string_view text) {
+  const auto whole = split(text, text.size() + 1);
+  for (size_t step : {size_t{1}, size_t{7}}) check(split(text, step) == whole);
+  const auto parsed = parse_object(text);
+  if (!parsed || !whole.second) return;
+  size_t objects = 0;
+  for (const json::value& v : array_at(*parsed, "items")) objects += v.is_object() ? 1 : 0;
+  // A member that is named twice shows up twice in the text and once in the parsed object.
+  if (text.find("items") == text.rfind("items") && text.find('\\') == std::string_view::npos) check(whole.first.size() == objects);
+}
+
+void fuzz_spec(std::string_view text) {
+  const auto document = parse_object(text);
+  if (!document) return;
+  std::vector<std::string> problems;
+  const BackupSpec spec = parse_backup_spec(*document, problems);
+  check(parse_duration_ms(duration_text(spec.ttl_ms)) == spec.ttl_ms);
+  Discovery discovery;
+  (void)discovery.add_aggregated(text);
+  const ResourceFilter filter(spec, discovery, {"left-out"});
+  for (const ApiResource& r : discovery.resources()) {
+    (void)filter.collects(r);
+    (void)filter.admits(r, "here");
+    (void)r.path("a", "b");
+  }
+  if (spec.label_selector) (void)spec.label_selector->matches(*document);
+  for (const char* kind : {"pods", "persistentvolumeclaims", "serviceaccounts"}) {
+    (void)related_items(kind, *document, {});
+    (void)changed_for_backup(kind, *document, "b");
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (size == 0) return 0;
+  const std::string text(reinterpret_cast<const char*>(data) + 1, size - 1);
+  switch (data[0] % 5) {
+    case 0: {
+      const auto access = parse_kubeconfig(text, "", [](const std::string&) -> Result<std::string> { return std::string("file"); });
+      if (access) check(stored_text(*access_from_stored(stored_text(*access))) == stored_text(*access));
+      break;
+    }
+    case 1: fuzz_list(text); break;
+    case 2: fuzz_spec(text); break;
+    case 3:
+      (void)parse_exec_credential(text);
+      (void)access_from_stored(text);
+      (void)parse_duration_ms(text);
+      break;
+    case 4:
+      (void)gunzip(text, 1 << 20);
+      check(gunzip(gzip(text), size).value_or("?") == text);
+      break;
+  }
+  return 0;
+}
