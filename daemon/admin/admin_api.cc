@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 
+#include "daemon/admin/admin_call.h"
 #include "daemon/admin/admin_json.h"
 #include "daemon/admin/cluster_api.h"
 #include "storage/net/offload.h"
@@ -9,21 +10,6 @@
 namespace holdfast {
 
 namespace json = boost::json;
-
-HttpResponse json_response(const json::value& value, unsigned status) {
-  HttpResponse r;
-  r.status = status;
-  r.headers.add("Content-Type", "application/json");
-  r.body = json::serialize(value) + "\n";
-  return r;
-}
-
-Result<std::string> body_text(const json::object& body, const char* key) {
-  const json::value* v = body.if_contains(key);
-  if (v == nullptr) return std::string();
-  if (!v->is_string()) return error(Code::kInvalidArgument, "\"" + std::string(key) + "\" is not a text");
-  return std::string(v->get_string());
-}
 
 namespace {
 

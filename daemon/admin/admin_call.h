@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/json/object.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,9 @@ struct AdminCall {
 
 HttpResponse json_response(const boost::json::value& value, unsigned status = 200);
 
+// kInvalidArgument for a field that is not among these.
+Result<void> only_keys(const boost::json::object& body, const std::set<std::string>& known);
 // A text of the body; empty when absent. kInvalidArgument when it is something else.
-Result<std::string> body_text(const boost::json::object& body, const char* key);
+Result<std::string> text_field(const boost::json::object& body, const char* name);
 
 }  // namespace holdfast

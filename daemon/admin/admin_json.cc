@@ -1,8 +1,9 @@
 #include "daemon/admin/admin_json.h"
 
 #include <boost/json.hpp>
-#include <set>
 
+#include "daemon/admin/admin_call.h"
+#include "storage/base/bucket_name.h"
 #include "storage/base/bytes.h"
 
 namespace holdfast {
@@ -10,21 +11,6 @@ namespace holdfast {
 namespace json = boost::json;
 
 namespace {
-
-Result<void> only_keys(const json::object& body, const std::set<std::string>& known) {
-  for (const auto& item : body) {
-    const std::string name(item.key());
-    if (!known.contains(name)) return error(Code::kInvalidArgument, "unknown field \"" + name + "\"");
-  }
-  return {};
-}
-
-Result<std::string> text_field(const json::object& body, const char* name) {
-  const json::value* v = body.if_contains(name);
-  if (v == nullptr) return std::string();
-  if (!v->is_string()) return error(Code::kInvalidArgument, "field \"" + std::string(name) + "\" must be a string");
-  return std::string(v->as_string());
-}
 
 Result<bool> flag_field(const json::object& body, const char* name, bool otherwise) {
   const json::value* v = body.if_contains(name);
@@ -163,7 +149,9 @@ Result<NewBucket> bucket_from_json(const json::object& body) {
   HF_TRY(n.pool, text_field(body, "pool"));
   HF_TRY(const std::string versioning, text_field(body, "versioning"));
   HF_TRY(n.bucket.lock_enabled, flag_field(body, "object_lock", false));
-  if (n.bucket.name.size() < 3) return error(Code::kInvalidArgument, "a bucket name has at least 3 characters");
+  if (!valid_bucket_name(n.bucket.name)) {
+    return error(Code::kInvalidArgument, "\"" + n.bucket.name + "\" is no name of a bucket: 3 to 63 lower case letters, digits, '-' and '.'");
+  }
   if (!versioning.empty() && versioning != "enabled" && versioning != "off") {
     return error(Code::kInvalidArgument, "versioning is \"enabled\" or \"off\"");
   }

@@ -2,6 +2,8 @@
 
 #include <boost/json.hpp>
 
+#include "daemon/admin/admin_json.h"
+
 namespace holdfast {
 
 namespace json = boost::json;
@@ -28,15 +30,17 @@ json::object to_json(const BackupStatus& b) {
 }
 
 Result<HttpResponse> add(ClusterService& clusters, const json::object& body) {
+  HF_CHECK(only_keys(body, {"name", "kubeconfig", "kubeconfig_directory", "context", "namespace", "bucket"}));
   NewCluster wanted;
-  HF_TRY(wanted.name, body_text(body, "name"));
-  HF_TRY(wanted.kubeconfig, body_text(body, "kubeconfig"));
-  HF_TRY(wanted.kubeconfig_directory, body_text(body, "kubeconfig_directory"));
-  HF_TRY(wanted.context, body_text(body, "context"));
-  HF_TRY(const std::string name_space, body_text(body, "namespace"));
-  HF_TRY(const std::string bucket, body_text(body, "bucket"));
+  HF_TRY(wanted.name, text_field(body, "name"));
+  HF_TRY(wanted.kubeconfig, text_field(body, "kubeconfig"));
+  HF_TRY(wanted.kubeconfig_directory, text_field(body, "kubeconfig_directory"));
+  HF_TRY(wanted.context, text_field(body, "context"));
+  HF_TRY(const std::string name_space, text_field(body, "namespace"));
+  HF_TRY(const std::string bucket, text_field(body, "bucket"));
   if (!name_space.empty()) wanted.name_space = name_space;
   if (!bucket.empty()) wanted.bucket = bucket;
+  HF_CHECK(bucket_from_json({{"name", wanted.bucket}}));
   HF_TRY(const ClusterFindings found, clusters.add_cluster(wanted));
   return json_response(to_json(found), 201);
 }
@@ -51,7 +55,8 @@ Result<HttpResponse> serve_backups(ClusterService& clusters, const AdminCall& c)
     return json_response(json::object{{"backups", list}});
   }
   if (c.is("POST", 4)) {
-    HF_TRY(const std::string name, body_text(c.body, "name"));
+    HF_CHECK(only_keys(c.body, {"name", "spec"}));
+    HF_TRY(const std::string name, text_field(c.body, "name"));
     const json::value* spec = c.body.if_contains("spec");
     if (spec != nullptr && !spec->is_object()) return error(Code::kInvalidArgument, "\"spec\" is not an object");
     HF_CHECK(clusters.start_backup(cluster, name, spec != nullptr ? json::serialize(*spec) : "{}"));

@@ -66,6 +66,7 @@ class Daemon {
     store_ = std::make_unique<Store>(pools);
     local_pools_ = std::make_unique<LocalPools>(*store_);
     clusters_ = std::make_unique<LocalClusters>(ClusterServiceParts{store_.get(), store_.get(), store_.get(), store_.get(), &clock_, &random_});
+    clusters_->recover();
     HF_CHECK(start_s3());
     return start_admin();
   }

@@ -90,11 +90,11 @@ Result<void> create(const CliContext& c, const BackupArguments& a) {
     if (!c.json()) std::cout << "backup " << a.name << " of cluster " << cluster << " has been asked for; `holdfast backup list` shows it\n";
     return {};
   }
-  for (;;) {
+  for (int turn = 0;; ++turn) {
     HF_TRY(const json::value b, client.call("GET", path + "/" + a.name));
     const std::string phase = text_at(b, "phase");
     if (phase != "Queued" && phase != "InProgress") return print_ended(c, b);
-    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    std::this_thread::sleep_for(std::chrono::milliseconds(turn < 100 ? 30 : 500));
   }
 }
 

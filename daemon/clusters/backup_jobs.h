@@ -1,4 +1,5 @@
-// Backups that run: one at a time a cluster, the others in line.
+// Backups that run: one at a time a cluster, the others in line. What runs is noted in the settings, so that a daemon
+// that was killed can clear away what it left and say that the backup failed.
 #pragma once
 
 #include <condition_variable>
@@ -16,11 +17,13 @@ namespace holdfast {
 // Thread-safe. Its end stops what runs and waits for it.
 class BackupJobs {
  public:
-  explicit BackupJobs(k8s::EngineServices services) : services_(services) {}
+  BackupJobs(k8s::EngineServices services, SettingsStore& settings) : services_(services), settings_(settings) {}
   ~BackupJobs();
 
   // kAlreadyExists while one of that name runs or waits.
   Result<void> start(const std::string& cluster, k8s::ClusterAccess access, k8s::BackupPlace place, k8s::BackupOrder order);
+  // After a start: ends what an earlier process was doing for this cluster when it was killed.
+  void recover(const std::string& cluster, const k8s::BackupPlace& place);
   // Those in line, running, or ended without a restore point (the last 100 a cluster).
   std::vector<BackupStatus> of(const std::string& cluster) const;
   // False: one runs or waits there.
@@ -37,14 +40,17 @@ class BackupJobs {
     bool done = false;
   };
   struct Line {
+    std::string cluster;
     std::deque<std::shared_ptr<Job>> jobs;
     std::jthread worker;
     bool working = false;
   };
   void work(std::stop_token stop, Line& line);
   static std::shared_ptr<Job> next_of(Line& line);
+  static bool is_restore_point(const BackupStatus& status) { return status.phase == "Completed" || status.phase == "PartiallyFailed"; }
 
   const k8s::EngineServices services_;
+  SettingsStore& settings_;
   mutable std::mutex mutex_;
   std::map<std::string, Line> lines_;
 };

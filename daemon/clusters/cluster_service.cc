@@ -6,6 +6,10 @@
 
 namespace holdfast {
 
+void LocalClusters::recover() {
+  for (const ClusterStatus& s : registry_.all()) jobs_.recover(s.name, place_of(s));
+}
+
 ClusterFindings LocalClusters::findings(const k8s::ClusterAccess& access) {
   ClusterFindings f;
   auto report = k8s::check_cluster(access, *p_.clock);
@@ -46,6 +50,7 @@ Result<std::string> LocalClusters::make_user(const ClusterStatus& status) {
 
 Result<ClusterFindings> LocalClusters::add_cluster(const NewCluster& cluster) {
   HF_CHECK(check_cluster_name(cluster.name));
+  if (auto good = check_cluster_name(cluster.name_space); !good) return error(Code::kInvalidArgument, "\"" + cluster.name_space + "\" is no name of a namespace");
   std::lock_guard lock(mutex_);
   if (registry_.find(cluster.name)) return error(Code::kAlreadyExists, "there is a cluster \"" + cluster.name + "\"; remove it first");
   RegisteredCluster made;

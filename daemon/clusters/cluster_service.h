@@ -19,7 +19,10 @@ struct ClusterServiceParts {
 class LocalClusters final : public ClusterService {
  public:
   explicit LocalClusters(ClusterServiceParts parts)
-      : p_(parts), registry_(*parts.settings), jobs_({parts.clock, parts.random}) {}
+      : p_(parts), registry_(*parts.settings), jobs_({parts.clock, parts.random}, *parts.settings) {}
+
+  // Once, before the service is used: see BackupJobs::recover().
+  void recover();
 
   Result<ClusterFindings> add_cluster(const NewCluster& cluster) override;
   std::vector<ClusterStatus> clusters() const override { return registry_.all(); }

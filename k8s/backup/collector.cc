@@ -20,6 +20,11 @@ std::string with_kind(const ApiResource& r, std::string_view raw, const json::ob
   return "{" + added + std::string(raw.substr(raw.find('{') + 1));
 }
 
+// Other names could lead out of their folder in the archive.
+bool may_stand_in_path(const std::string& name) {
+  return !name.empty() && name != "." && name != ".." && name.find('/') == std::string::npos && name.find('\0') == std::string::npos;
+}
+
 std::string named(const ApiResource& r, std::string_view name) { return "resource: /" + r.group_resource() + " name: /" + std::string(name) + " message: /"; }
 
 }  // namespace
@@ -55,7 +60,7 @@ Result<void> Collector::read_namespaces() {
   for (const std::string& name : selected) namespaces_[name].tracked = true;
   for (const std::string& name : filter_->wanted_namespaces()) {
     const bool pattern = name.find_first_of("*?[") != std::string::npos;
-    if (!pattern && !namespaces_.contains(name)) log_.error("", named(*discovery_.find("namespaces"), name) + "it is in includedNamespaces and does not exist");
+    if (!pattern && !namespaces_.contains(name)) log_.error("", "resource: /namespaces name: /" + name + " message: /it is in includedNamespaces and does not exist");
   }
   // A choice by labels among all namespaces takes a namespace only with something in it.
   if (filter_->every_namespace() && spec_.selects_labels()) return {};
@@ -139,8 +144,7 @@ Result<void> Collector::take(const ApiResource& r, std::string_view raw, bool re
   }
   const json::object& metadata = object_at(*object, "metadata");
   const std::string name = text_at(metadata, "name"), name_space = text_at(metadata, "namespace");
-  // A name with a slash could leave its folder in the archive.
-  if (name.empty() || name.find('/') != std::string::npos || name_space.find('/') != std::string::npos) {
+  if (!may_stand_in_path(name) || (!name_space.empty() && !may_stand_in_path(name_space))) {
     log_.error(name_space, named(r, name) + "the object has no usable name");
     return {};
   }

@@ -53,6 +53,11 @@ std::optional<RawItems> ItemQueue::pop() {
   return batch;
 }
 
+bool ItemQueue::abandoned() {
+  std::lock_guard lock(mutex_);
+  return abandoned_;
+}
+
 void ItemQueue::abandon() {
   std::lock_guard lock(mutex_);
   abandoned_ = true;

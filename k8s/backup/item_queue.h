@@ -29,6 +29,7 @@ class ItemQueue {
   std::optional<RawItems> pop();
   // The consumer takes no more.
   void abandon();
+  bool abandoned();
 
  private:
   void hand_over(std::unique_lock<std::mutex>& lock);

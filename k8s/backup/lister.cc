@@ -48,11 +48,12 @@ void Lister::run() {
   for (const ApiResource* kind : kinds()) {
     auto done = list_kind(*kind);
     if (done) continue;
+    if (queue_.abandoned()) break;
     log_.error("", "resource: /" + kind->group_resource() + " message: /" + done.error().message());
     // One API may be down alone. Without the server itself every further kind would wait as long in vain.
     if (!done.error().retryable()) continue;
-    if (auto version = client_.get("/version"); !version) {
-      failure_ = version.error();
+    if (auto there = client_.probe(); !there) {
+      failure_ = there.error();
       break;
     }
   }

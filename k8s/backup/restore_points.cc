@@ -90,6 +90,10 @@ Result<void> delete_restore_point(const BackupPlace& place, const std::string& n
 }
 
 Result<void> delete_leftovers(const BackupPlace& place, const std::string& name) {
+  UploadQuery uploads;
+  uploads.prefix = restore_point_key(place, name, "");
+  HF_TRY(const UploadPage unfinished, place.store->list_uploads(place.bucket, uploads));
+  for (const Upload& u : unfinished.uploads) HF_CHECK(place.store->abort_upload(place.bucket, u.key, u.id));
   ListQuery query;
   query.prefix = restore_point_key(place, name, "");
   for (;;) {

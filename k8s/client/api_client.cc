@@ -15,6 +15,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kLongestWait{8'000};
 constexpr milliseconds kPageDeadline{600'000};
+constexpr int kMaxExpired = 100;  // of one list
 
 HttpEndpoint endpoint_of(const ClusterAccess& access, const Credential& credential) {
   HttpEndpoint e;
@@ -150,6 +151,12 @@ Result<std::string> ApiClient::call(const std::string& method, const std::string
   }
 }
 
+Result<void> ApiClient::probe() {
+  const auto response = send(request_to("GET", "/version"), nullptr);
+  if (!response) return std::unexpected(response.error());
+  return {};
+}
+
 Result<ClientResponse> ApiClient::page(const std::string& target, const ListSplitter::OnItem& on_item, std::string& metadata) {
   ClientRequest request = request_to("GET", target);
   request.headers.add("accept", "application/json");
@@ -181,10 +188,10 @@ Result<ListResult> ApiClient::list(const std::string& collection, const ListOpti
   if (!o.field_selector.empty()) base += "&fieldSelector=" + percent_encode(o.field_selector, false);
   ListResult result;
   std::string token;
-  for (;;) {
+  for (int expired = 0;;) {
     std::string metadata;
     HF_TRY(const ClientResponse response, page(token.empty() ? base : base + "&continue=" + percent_encode(token, false), on_item, metadata));
-    if (response.status == 410 && !token.empty()) {
+    if (response.status == 410 && !token.empty() && ++expired <= kMaxExpired) {
       // The snapshot behind the token is gone. The answer brings a token that goes on from here with the present one.
       const json::object status = object_or_empty(response.body);
       token = text_at(object_at(status, "metadata"), "continue");
@@ -194,8 +201,10 @@ Result<ListResult> ApiClient::list(const std::string& collection, const ListOpti
     if (response.status / 100 != 2) return std::unexpected(api_error("GET " + collection, response));
     const json::object m = object_or_empty(metadata);
     if (result.resource_version.empty()) result.resource_version = text_at(m, "resourceVersion");
-    token = text_at(m, "continue");
-    if (token.empty()) return result;
+    std::string next = text_at(m, "continue");
+    if (next.empty()) return result;
+    if (next == token) return error(Code::kCorrupt, "GET " + collection + ": the server gives the same page again and again");
+    token = std::move(next);
   }
 }
 

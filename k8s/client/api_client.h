@@ -44,6 +44,8 @@ class ApiClient {
   // the server acted; everything is after 429.
   Result<std::string> call(const std::string& method, const std::string& target, const std::string& body = {},
                            const std::string& content_type = "application/json", const std::string& accept = "application/json");
+  // Does it answer right now, to one try?
+  Result<void> probe();
   Result<std::string> get(const std::string& target) { return call("GET", target); }
   // Every object of a collection, page by page, raw. An error of `on_item` ends the list and is returned. After a
   // failure in mid-page the page comes again: `on_item` may then see objects twice.

@@ -105,22 +105,6 @@ S3Result<Operation> look_up(const Route (&routes)[N], const HttpRequest& request
 
 }  // namespace
 
-// https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-bool valid_bucket_name(std::string_view name) {
-  if (name.size() < 3 || name.size() > 63) return false;
-  bool digits_and_dots = true;
-  for (size_t i = 0; i < name.size(); ++i) {
-    const char c = name[i];
-    const bool letter = c >= 'a' && c <= 'z', digit = c >= '0' && c <= '9';
-    if (!letter && !digit && c != '-' && c != '.') return false;
-    if ((i == 0 || i + 1 == name.size()) && !letter && !digit) return false;
-    if (c == '.' && i + 1 < name.size() && name[i + 1] == '.') return false;
-    digits_and_dots = digits_and_dots && (digit || c == '.');
-  }
-  const bool address = digits_and_dots && std::count(name.begin(), name.end(), '.') == 3;
-  return !address;
-}
-
 std::string_view operation_name(Operation operation) {
   if (operation == kListBuckets) return "ListBuckets";
   if (operation == kCopyObject) return "CopyObject";

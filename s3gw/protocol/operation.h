@@ -20,7 +20,6 @@ enum class Operation {
   kCreateMultipartUpload, kUploadPart, kUploadPartCopy, kCompleteMultipartUpload, kAbortMultipartUpload, kListParts,
 };
 
-bool valid_bucket_name(std::string_view name);
 std::string_view operation_name(Operation operation);
 
 // The query, decoded, in order.

@@ -107,6 +107,8 @@ class HttpClient::Session {
     curl_slist* headers = nullptr;
     for (const auto& [name, value] : request.headers.all()) headers = curl_slist_append(headers, (name + ": " + value).c_str());
     headers = curl_slist_append(headers, "Expect:");
+    // libcurl would call a body a form.
+    if (!request.headers.has("content-type")) headers = curl_slist_append(headers, "Content-Type:");
     curl_easy_setopt(handle_, CURLOPT_HTTPHEADER, headers);
     const CURLcode code = curl_easy_perform(handle_);
     curl_slist_free_all(headers);

@@ -12,6 +12,8 @@ import tempfile
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 import harness  # noqa: E402
 
+from measures import cpu_seconds, peak_mib  # noqa: E402
+
 MIB = 1 << 20
 ROWS = [  # name, operation, size, keys
     ("PUT 64 MiB", "put", 64 * MIB, 0), ("multipart 8 x 8 MiB", "multipart", 8 * MIB, 0), ("GET 64 MiB", "get", 64 * MIB, 8),
@@ -29,18 +31,6 @@ class Versity:
                                          f"127.0.0.1:{self.port}", "--quiet", "--keep-alive", "posix", str(root)],
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         harness.wait_until("versitygw", lambda: harness.connects(self.port))
-
-
-def cpu_seconds(pid):
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def peak_mib(pid):
-    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024
-    return 0
 
 
 def load(server, **options):
@@ -104,4 +94,5 @@ def main():
         shutil.rmtree(directory, ignore_errors=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
-# run.sh BUILD_DIR: Holdfast beside versitygw. See tests/bench/run.py.
+# run.sh BUILD_DIR [s3|kube]: Holdfast beside versitygw, and beside Velero. See tests/bench/run.py and tests/bench/kube.py.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-HOLDFAST_BUILD=$1 exec /usr/bin/python3 tests/bench/run.py
+export HOLDFAST_BUILD=$1
+[ "${2:-s3}" = kube ] || /usr/bin/python3 tests/bench/run.py
+[ "${2:-kube}" = s3 ] || build/venv/bin/python tests/bench/kube.py

@@ -198,6 +198,12 @@ class Daemon:
             assert done.returncode == 0, done.stdout + done.stderr
         return done
 
+    def s3(self):
+        import boto3  # only in the tests' own environment
+        import botocore.config
+        return boto3.client("s3", endpoint_url=self.endpoint, aws_access_key_id=self.access_key, aws_secret_access_key=self.secret_key,
+                            region_name=REGION, config=botocore.config.Config(s3={"addressing_style": "path"}))
+
     def client_environment(self):
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
         return dict(inherited, AWS_ACCESS_KEY_ID=self.access_key, AWS_SECRET_ACCESS_KEY=self.secret_key,

@@ -8,10 +8,7 @@ import subprocess
 import tarfile
 import unittest
 
-import boto3
-import botocore.config
-
-from harness import REGION, Certificate, Stage, wait_until
+from harness import Certificate, Stage, wait_until
 from kube_cluster import KUBE, KubeCluster
 
 MANIFEST = str(KUBE / "manifests" / "town.yaml")
@@ -25,9 +22,7 @@ class KubeTest(unittest.TestCase):
         cls.stage = Stage(iscsi=False)
         cls.addClassCleanup(cls.stage.close)
         cls.daemon = cls.stage.daemon
-        cls.s3 = boto3.client("s3", endpoint_url=cls.daemon.endpoint, aws_access_key_id=cls.daemon.access_key,
-                              aws_secret_access_key=cls.daemon.secret_key, region_name=REGION,
-                              config=botocore.config.Config(s3={"addressing_style": "path"}))
+        cls.s3 = cls.daemon.s3()
         subprocess.run(["kubectl", "apply", "-f", MANIFEST], env=cls.cluster.environment, capture_output=True)
         wait_until("the definition", lambda: "lamps" in cls.cluster.kubectl("api-resources", "--api-group=town.example"))
         cls.cluster.kubectl("apply", "-f", MANIFEST)
@@ -314,6 +309,7 @@ class RegistrationTest(unittest.TestCase):
                 ("plain", {"cluster": {"server": "http://127.0.0.1:1"}}, "without TLS"),
                 ("gone", {"cluster": {"server": "https://127.0.0.1:1"}}, "127.0.0.1:1"),
                 ("nobody", {"user": {"token": "not-a-token"}}, "Unauthorized"),
+                ("Upper", {}, "is no name of a cluster"),
                 ("password", {"user": {"username": "a", "password": "b"}}, "password is not supported")):
             refused = self.daemon.cli("cluster", "add", name, "--kubeconfig", str(self.kubeconfig("bad.conf", **changes)), check=False)
             self.assertEqual(1, refused.returncode, name)

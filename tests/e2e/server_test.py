@@ -251,6 +251,12 @@ class ConfigurationTest(unittest.TestCase):
             self.assertEqual(1, done.returncode)
             self.assertIn(f'unknown command "{words[-1]}"', done.stderr)
 
+    def test_a_bucket_that_no_client_could_name_is_refused(self):
+        for name in ("ab", "With_Capitals", "a/b", "1.2.3.4", "x" * 64):
+            done = self.stage.daemon.cli("bucket", "create", name, check=False)
+            self.assertEqual(1, done.returncode)
+            self.assertIn(f'"{name}" is no name of a bucket', done.stderr)
+
     def test_an_init_that_fails_leaves_nothing_in_the_way(self):
         directory = self.stage.directory / "later"
         command = [HOLDFAST, "init", "--dir", directory, "--plain-http", "--listen", "127.0.0.1:1", "--size"]

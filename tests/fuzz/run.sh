@@ -11,7 +11,7 @@ flags=(-std=c++2b -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recov
        -Wno-macro-redefined -I. -include ostream)
 libraries=(-lisal -lcrypto -lpugixml -lboost_json -lyaml-cpp -lcurl)
 base=(storage/base/status.cc storage/base/bytes.cc storage/base/body_ref.cc storage/base/checksum.cc storage/base/crc64nvme.cc storage/base/digest.cc
-      storage/base/random.cc storage/base/times.cc)
+      storage/base/random.cc storage/base/times.cc storage/base/bucket_name.cc)
 protocol=(s3gw/protocol/s3_error.cc s3gw/protocol/xml.cc s3gw/protocol/operation.cc
           storage/net/http_types.cc storage/net/transfer_coding.cc storage/net/sigv4.cc)
 auth=(s3gw/auth/sigv4_check.cc s3gw/auth/sigv4_claim.cc s3gw/auth/chunked_body.cc)

@@ -1,0 +1,32 @@
+#include "daemon/admin/admin_call.h"
+
+#include <boost/json.hpp>
+
+namespace holdfast {
+
+namespace json = boost::json;
+
+HttpResponse json_response(const json::value& value, unsigned status) {
+  HttpResponse r;
+  r.status = status;
+  r.headers.add("Content-Type", "application/json");
+  r.body = json::serialize(value) + "\n";
+  return r;
+}
+
+Result<void> only_keys(const json::object& body, const std::set<std::string>& known) {
+  for (const auto& item : body) {
+    const std::string name(item.key());
+    if (!known.contains(name)) return error(Code::kInvalidArgument, "unknown field \"" + name + "\"");
+  }
+  return {};
+}
+
+Result<std::string> text_field(const json::object& body, const char* name) {
+  const json::value* v = body.if_contains(name);
+  if (v == nullptr) return std::string();
+  if (!v->is_string()) return error(Code::kInvalidArgument, "field \"" + std::string(name) + "\" must be a string");
+  return std::string(v->as_string());
+}
+
+}  // namespace holdfast
