@@ -56,7 +56,12 @@ BackupOutcome back_up(const ClusterAccess& access, const BackupPlace& place, con
 struct RestorePoint {
   std::string name, phase, started, completed, expires;
   uint64_t items = 0, warnings = 0, errors = 0;
+  bool kept_by_ttl = false;  // it bears kKeptByTtl: what made it sees to its expiry
 };
+
+// Annotation of restore points that Holdfast made and removes when their TTL is over.
+inline constexpr const char* kKeptBy = "holdfast.io/kept-by";
+inline constexpr const char* kKeptByTtl = "ttl";
 
 // By name. Directories without a readable velero-backup.json are not restore points.
 Result<std::vector<RestorePoint>> list_restore_points(const BackupPlace& place);

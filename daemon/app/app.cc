@@ -6,6 +6,8 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "daemon/admin/admin_api.h"
 #include "daemon/app/pool_service.h"
 #include "daemon/app/secrets.h"
@@ -65,8 +67,9 @@ class Daemon {
     for (auto& pool : pools_) pools.push_back(pool.get());
     store_ = std::make_unique<Store>(pools);
     local_pools_ = std::make_unique<LocalPools>(*store_);
-    clusters_ = std::make_unique<LocalClusters>(ClusterServiceParts{store_.get(), store_.get(), store_.get(), store_.get(), &clock_, &random_});
-    clusters_->recover();
+    clusters_ = std::make_unique<LocalClusters>(ClusterServiceParts{store_.get(), store_.get(), store_.get(), store_.get(), &clock_, &random_,
+                                                                     [this] { return clock_is_sure(); }});
+    clusters_->start();
     HF_CHECK(start_s3());
     return start_admin();
   }
@@ -97,6 +100,11 @@ class Daemon {
   uint16_t s3_port() const { return s3_->ports().front(); }
 
  private:
+  bool clock_is_sure() const {
+    const auto pools = local_pools_->pools();
+    return std::none_of(pools.begin(), pools.end(), [](const PoolStatus& p) { return p.time_unconfirmed; });
+  }
+
   Result<void> start_s3() {
     s3::GatewayOptions options;
     options.region = c_.region;

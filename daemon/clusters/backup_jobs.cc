@@ -79,6 +79,7 @@ void BackupJobs::work(std::stop_token stop, Line& line) {
     }
     spdlog::info("backup {} ends: {}, {} items, {} warnings, {} errors{}", job->order.name, outcome.phase, outcome.items, outcome.warnings,
                  outcome.errors, outcome.failure_reason.empty() ? "" : ", " + outcome.failure_reason);
+    on_end_();
     std::lock_guard lock(mutex_);
     BackupStatus& s = job->status;
     s.phase = outcome.phase;

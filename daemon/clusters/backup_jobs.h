@@ -4,6 +4,7 @@
 
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -17,7 +18,9 @@ namespace holdfast {
 // Thread-safe. Its end stops what runs and waits for it.
 class BackupJobs {
  public:
-  BackupJobs(k8s::EngineServices services, SettingsStore& settings) : services_(services), settings_(settings) {}
+  // `on_end`: after every backup, on its thread.
+  BackupJobs(k8s::EngineServices services, SettingsStore& settings, std::function<void()> on_end)
+      : services_(services), settings_(settings), on_end_(std::move(on_end)) {}
   ~BackupJobs();
 
   // kAlreadyExists while one of that name runs or waits.
@@ -51,6 +54,7 @@ class BackupJobs {
 
   const k8s::EngineServices services_;
   SettingsStore& settings_;
+  const std::function<void()> on_end_;
   mutable std::mutex mutex_;
   std::map<std::string, Line> lines_;
 };

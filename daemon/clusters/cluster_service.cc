@@ -6,8 +6,14 @@
 
 namespace holdfast {
 
-void LocalClusters::recover() {
+LocalClusters::LocalClusters(ClusterServiceParts parts)
+    : p_(std::move(parts)), registry_(*p_.settings),
+      expiry_(registry_, [this](const ClusterStatus& s) { return place_of(s); }, *p_.clock, p_.clock_is_sure),
+      jobs_({p_.clock, p_.random}, *p_.settings, [this] { expiry_.wake(); }) {}
+
+void LocalClusters::start() {
   for (const ClusterStatus& s : registry_.all()) jobs_.recover(s.name, place_of(s));
+  expiry_.start();
 }
 
 ClusterFindings LocalClusters::findings(const k8s::ClusterAccess& access) {
@@ -100,6 +106,7 @@ Result<void> LocalClusters::start_backup(const std::string& cluster, const std::
   order.name = name;
   order.name_space = c.status.name_space;
   order.spec = spec;
+  order.annotations[k8s::kKeptBy] = k8s::kKeptByTtl;
   return jobs_.start(cluster, c.access, place, std::move(order));
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "daemon/clusters/backup_jobs.h"
+#include "daemon/clusters/expiry.h"
 #include "daemon/clusters/registry.h"
 #include "storage/object_store.h"
 
@@ -14,15 +15,15 @@ struct ClusterServiceParts {
   SettingsStore* settings = nullptr;
   Clock* clock = nullptr;
   Random* random = nullptr;
+  std::function<bool()> clock_is_sure;  // false: nothing expires
 };
 
 class LocalClusters final : public ClusterService {
  public:
-  explicit LocalClusters(ClusterServiceParts parts)
-      : p_(parts), registry_(*parts.settings), jobs_({parts.clock, parts.random}, *parts.settings) {}
+  explicit LocalClusters(ClusterServiceParts parts);
 
-  // Once, before the service is used: see BackupJobs::recover().
-  void recover();
+  // Once, before the service is used: see BackupJobs::recover(). Then restore points expire.
+  void start();
 
   Result<ClusterFindings> add_cluster(const NewCluster& cluster) override;
   std::vector<ClusterStatus> clusters() const override { return registry_.all(); }
@@ -40,10 +41,11 @@ class LocalClusters final : public ClusterService {
   ClusterFindings findings(const k8s::ClusterAccess& access);
   Result<void> make_bucket(const std::string& bucket);
   Result<std::string> make_user(const ClusterStatus& status);
-  k8s::BackupPlace place_of(const ClusterStatus& status) { return {p_.objects, status.bucket, status.prefix}; }
+  k8s::BackupPlace place_of(const ClusterStatus& status) const { return {p_.objects, status.bucket, status.prefix}; }
 
   const ClusterServiceParts p_;
   ClusterRegistry registry_;
+  Expiry expiry_;
   BackupJobs jobs_;
   std::mutex mutex_;  // one registration at a time
 };

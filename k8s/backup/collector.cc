@@ -56,7 +56,9 @@ Result<void> Collector::read_namespaces() {
     log_.warning("", "resource: /namespaces name: /" + name + " message: /left out: it is labelled " + kExcludeLabel +
                          "=true. A namespace that is left out also keeps cluster-scoped resources out, unless includeClusterResources says otherwise");
   }
-  filter_.emplace(spec_, discovery_, exempt);
+  std::vector<std::string> names;
+  for (const auto& [name, n] : namespaces_) names.push_back(name);
+  filter_.emplace(spec_, discovery_, std::move(names), exempt);
   for (const std::string& name : selected) namespaces_[name].tracked = true;
   for (const std::string& name : filter_->wanted_namespaces()) {
     const bool pattern = name.find_first_of("*?[") != std::string::npos;

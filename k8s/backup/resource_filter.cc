@@ -42,15 +42,18 @@ bool everything(const NameLists& lists) {
 
 }  // namespace
 
-ResourceFilter::ResourceFilter(const BackupSpec& spec, const Discovery& discovery, const std::vector<std::string>& exempt)
+ResourceFilter::ResourceFilter(const BackupSpec& spec, const Discovery& discovery, std::vector<std::string> namespaces,
+                               const std::vector<std::string>& exempt)
     : namespaces_(spec.namespaces), include_cluster_(spec.include_cluster_resources), newer_(spec.newer_filters()) {
   namespaces_.excluded.insert(namespaces_.excluded.end(), exempt.begin(), exempt.end());
+  std::vector<std::string> wanted = namespaces_.included;
+  std::sort(wanted.begin(), wanted.end());
+  std::sort(namespaces.begin(), namespaces.end());
+  every_namespace_ = everything(namespaces_) || (namespaces_.excluded.empty() && wanted == namespaces);
   resources_ = resolved(spec.resources, discovery, Scope::kAny);
   cluster_scoped_ = resolved(spec.cluster_scoped, discovery, Scope::kCluster);
   namespace_scoped_ = resolved(spec.namespace_scoped, discovery, Scope::kNamespaced);
 }
-
-bool ResourceFilter::every_namespace() const { return everything(namespaces_); }
 
 bool ResourceFilter::named_somewhere(const std::string& name) const {
   return named(resources_, name) || named(cluster_scoped_, name) || named(namespace_scoped_, name);

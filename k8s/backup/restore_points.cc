@@ -73,7 +73,8 @@ Result<std::vector<RestorePoint>> list_restore_points(const BackupPlace& place) 
       if (status.empty()) continue;
       out.push_back({name, text_at(status, "phase"), text_at(status, "startTimestamp"), text_at(status, "completionTimestamp"),
                      text_at(status, "expiration"), count_at(object_at(status, "progress"), "itemsBackedUp"),
-                     count_at(status, "warnings"), count_at(status, "errors")});
+                     count_at(status, "warnings"), count_at(status, "errors"),
+                     view_at(object_at(object_at(document, "metadata"), "annotations"), kKeptBy) == kKeptByTtl});
     }
     if (!page.truncated) return out;
     query.after_key = page.next_key;

@@ -194,6 +194,21 @@ class KubeTest(unittest.TestCase):
         self.assertEqual(0, self.s3.list_objects_v2(Bucket="holdfast", Prefix="clusters/prod/backups/once/")["KeyCount"])
         self.assertIn("there is no backup", self.holdfast("backup", "delete", "once", "--cluster", "prod", check=False).stderr)
 
+    def test_what_has_expired_goes_and_nothing_else(self):
+        self.back_up("lasting", "--include-namespaces", "village", "--ttl", "1h")
+        self.back_up("others", "--include-namespaces", "village", "--ttl", "6s")
+        # As Velero, or somebody else, would have made it.
+        key = "clusters/prod/backups/foreign/velero-backup.json"
+        document = json.loads(self.file("others", "velero-backup.json"))
+        del document["metadata"]["annotations"]["holdfast.io/kept-by"]
+        self.s3.put_object(Bucket="holdfast", Key=key, Body=json.dumps(document))
+        self.addCleanup(self.s3.delete_object, Bucket="holdfast", Key=key)
+        keys = lambda name: self.s3.list_objects_v2(Bucket="holdfast", Prefix=f"clusters/prod/backups/{name}/")["KeyCount"]
+        wait_until("it to expire", lambda: keys("others") == 0)
+        self.back_up("later", "--include-namespaces", "village", "--ttl", "1s")
+        wait_until("it to expire, too", lambda: keys("later") == 0)
+        self.assertEqual((9, 1), (keys("lasting"), keys("foreign")))
+
     def test_long_names(self):
         name = "n" + "a" * 251 + "z"
         self.cluster.kubectl("-n", "village", "create", "configmap", name, "--from-literal=a=b")

@@ -94,7 +94,8 @@ class VeleroTest(unittest.TestCase):
         self.daemon.cli("cluster", "add", "prod", "--kubeconfig", str(self.cluster.kubeconfig))
         self.daemon.cli("backup", "create", "outside", "--include-namespaces", "town", "--wait")
         credentials = self.certificate_directory / "outside-credentials"
-        credentials.write_text(f"[default]\naws_access_key_id={self.daemon.access_key}\naws_secret_access_key={self.daemon.secret_key}\n")
+        made = json.loads(self.daemon.cli("--output", "json", "user", "create", "--role", "read-write", "--scope", "holdfast/clusters/prod").stdout)
+        credentials.write_text(f"[default]\naws_access_key_id={made['access_key']}\naws_secret_access_key={made['secret_key']}\n")
         self.kubectl("-n", "velero", "create", "secret", "generic", "outside", f"--from-file=cloud={credentials}")
         self.velero("backup-location", "create", "outside", "--provider", "aws", "--bucket", "holdfast", "--prefix", "clusters/prod",
                     "--config", f"region=us-east-1,s3ForcePathStyle=true,s3Url={self.daemon.endpoint}",

@@ -50,7 +50,7 @@ void fuzz_spec(std::string_view text) {
   check(parse_duration_ms(duration_text(spec.ttl_ms)) == spec.ttl_ms);
   Discovery discovery;
   (void)discovery.add_aggregated(text);
-  const ResourceFilter filter(spec, discovery, {"left-out"});
+  const ResourceFilter filter(spec, discovery, {"here", "left-out"}, {"left-out"});
   for (const ApiResource& r : discovery.resources()) {
     (void)filter.collects(r);
     (void)filter.admits(r, "here");

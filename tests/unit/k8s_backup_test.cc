@@ -75,7 +75,7 @@ Decision decide(const char* text, const std::vector<std::string>& exempt = {}) {
   Discovery d;
   EXPECT_TRUE(d.add_aggregated(kResources));
   const BackupSpec s = spec(text);
-  const ResourceFilter filter(s, d, exempt);
+  const ResourceFilter filter(s, d, {"here", "there"}, exempt);
   Decision out;
   for (auto [name, letter] : {std::pair{"namespaces", 'n'}, {"nodes", 'N'}, {"pods", 'p'}, {"volumesnapshots", 's'}, {"volumesnapshotcontents", 'c'}}) {
     const ApiResource* r = d.find(name);
@@ -89,6 +89,7 @@ TEST(ResourceFilter, DecidesAsVelero) {
   EXPECT_EQ("nNp", decide("{}").collected);
   EXPECT_EQ("np", decide(R"({"includedNamespaces":["here"]})").collected);
   EXPECT_EQ("nNpc", decide(R"({"includedNamespaces":["here"]})").admitted);
+  EXPECT_EQ("nNp", decide(R"({"includedNamespaces":["there","here"]})").collected);
   EXPECT_EQ("np", decide("{}", {"left-out"}).collected);
   EXPECT_EQ("nNp", decide(R"({"includedNamespaces":["here"],"includeClusterResources":true})").collected);
   EXPECT_EQ("p", decide(R"({"includeClusterResources":false})").collected);
