@@ -33,6 +33,7 @@ soak: setup-test
 	cmake --build --preset release -j $(JOBS)
 	HOLDFAST_SOAK=10 HOLDFAST_KILL_ROUNDS=200 HOLDFAST_TARGET_ROUNDS=50 \
 	  ctest --test-dir build/release --output-on-failure -E 'e2e_(velero|versitygw)'
+	HOLDFAST_BUILD=build/release HOLDFAST_BENCH_OBJECTS=100000 HOLDFAST_BENCH_VELERO=0 build/venv/bin/python tests/bench/kube.py
 
 bench: setup-test
 	cmake --preset release

@@ -4,8 +4,9 @@ import json
 import os
 import pathlib
 import subprocess
+import unittest
 
-from harness import run
+from harness import Stage, run
 
 KUBE = pathlib.Path(__file__).parent / "kube"
 
@@ -40,6 +41,27 @@ class KubeCluster:
     def kubectl(self, *arguments, **options):
         return run(["kubectl", *arguments], self.environment, **options)
 
+    def create_config_maps(self, namespace, count):
+        """m0000, m0001, ... with their number in them."""
+        items = [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"m{n:04}", "namespace": namespace}, "data": {"n": str(n)}}
+                 for n in range(count)]
+        self.kubectl("create", "namespace", namespace)
+        self.kubectl("create", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+
     def objects(self, *arguments):
         """Objects as the API server has them, with managedFields."""
         return json.loads(self.kubectl("get", *arguments, "-o", "json", "--show-managed-fields"))["items"]
+
+
+class ClusterTest(unittest.TestCase):
+    """A cluster without nodes and a Holdfast beside it, for all tests of a class."""
+
+    cluster_name, cluster_index = "", 0
+
+    @classmethod
+    def setUpClass(cls):
+        cls.cluster = KubeCluster(cls.cluster_name, cls.cluster_index)
+        cls.addClassCleanup(cls.cluster.close)
+        cls.stage = Stage(iscsi=False)
+        cls.addClassCleanup(cls.stage.close)
+        cls.daemon = cls.stage.daemon

@@ -8,24 +8,20 @@ import unittest
 import urllib.parse
 
 from api_proxy import ApiProxy
-from harness import Stage, wait_until
-from kube_cluster import KubeCluster
+from harness import wait_until
+from kube_cluster import ClusterTest
 
 MANY = 1203
 
 
-class FaultsTest(unittest.TestCase):
+class FaultsTest(ClusterTest):
+    cluster_name, cluster_index = "kube-faults", 10
+
     @classmethod
     def setUpClass(cls):
-        cls.cluster = KubeCluster("kube-faults", 10)
-        cls.addClassCleanup(cls.cluster.close)
-        cls.stage = Stage(iscsi=False)
-        cls.addClassCleanup(cls.stage.close)
-        cls.daemon = cls.stage.daemon
+        super().setUpClass()
         cls.s3 = cls.daemon.s3()
-        items = [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"m{n:04}", "namespace": "many"}, "data": {"n": str(n)}} for n in range(MANY)]
-        cls.cluster.kubectl("create", "namespace", "many")
-        cls.cluster.kubectl("create", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+        cls.cluster.create_config_maps("many", MANY)
 
     def setUp(self):
         self.proxy = ApiProxy(self.cluster, self.stage.directory)
@@ -160,16 +156,15 @@ class FaultsTest(unittest.TestCase):
         self.assertEqual([], self.keys("b"))
 
 
-class BrokenApiTest(unittest.TestCase):
+class BrokenApiTest(ClusterTest):
     """Things that a real API server does by itself."""
+
+    cluster_name, cluster_index = "kube-broken", 11
 
     @classmethod
     def setUpClass(cls):
-        cls.cluster = KubeCluster("kube-broken", 11)
-        cls.addClassCleanup(cls.cluster.close)
-        cls.stage = Stage(iscsi=False)
-        cls.addClassCleanup(cls.stage.close)
-        cls.stage.daemon.cli("cluster", "add", "prod", "--kubeconfig", str(cls.cluster.kubeconfig))
+        super().setUpClass()
+        cls.daemon.cli("cluster", "add", "prod", "--kubeconfig", str(cls.cluster.kubeconfig))
 
     def test_aggregated_api_down(self):
         self.cluster.kubectl("apply", "-f", "-", input=json.dumps({
@@ -178,11 +173,11 @@ class BrokenApiTest(unittest.TestCase):
                      "service": {"name": "nothing", "namespace": "default"}}}))
         self.addCleanup(self.cluster.kubectl, "delete", "apiservice", "v1.gone.example")
         wait_until("discovery to know", lambda: "gone.example" in self.cluster.kubectl("get", "--raw", "/apis"))
-        checked = json.loads(self.stage.daemon.cli("--output", "json", "cluster", "check", "prod").stdout)
+        checked = json.loads(self.daemon.cli("--output", "json", "cluster", "check", "prod").stdout)
         self.assertIn("gone.example/v1", json.dumps(checked["missing_groups"]))
-        done = self.stage.daemon.cli("backup", "create", "b", "--wait", check=False)
+        done = self.daemon.cli("backup", "create", "b", "--wait", check=False)
         self.assertIn("PartiallyFailed", done.stdout)
-        self.assertIn("API group gone.example/v1", self.stage.daemon.cli("backup", "logs", "b").stdout)
+        self.assertIn("API group gone.example/v1", self.daemon.cli("backup", "logs", "b").stdout)
 
     def test_large_object(self):
         self.cluster.kubectl("apply", "-f", "-", input=json.dumps({
@@ -193,8 +188,8 @@ class BrokenApiTest(unittest.TestCase):
         wait_until("the definition", lambda: "larges" in self.cluster.kubectl("api-resources", "--api-group=big.example"))
         text = "x" * 1_400_000
         self.cluster.kubectl("create", "-f", "-", input=json.dumps({"apiVersion": "big.example/v1", "kind": "Large", "metadata": {"name": "one"}, "text": text}))
-        self.stage.daemon.cli("backup", "create", "large", "--wait", "--include-resources", "larges.big.example", "--include-cluster-resources", "true")
-        body = self.stage.daemon.s3().get_object(Bucket="holdfast", Key="clusters/prod/backups/large/large.tar.gz")["Body"].read()
+        self.daemon.cli("backup", "create", "large", "--wait", "--include-resources", "larges.big.example", "--include-cluster-resources", "true")
+        body = self.daemon.s3().get_object(Bucket="holdfast", Key="clusters/prod/backups/large/large.tar.gz")["Body"].read()
         with tarfile.open(fileobj=io.BytesIO(body)) as tar:
             saved = json.load(tar.extractfile("resources/larges.big.example/cluster/one.json"))
         self.assertEqual(text, saved["text"])

@@ -8,20 +8,18 @@ import subprocess
 import tarfile
 import unittest
 
-from harness import Certificate, Stage, wait_until
-from kube_cluster import KUBE, KubeCluster
+from harness import Certificate, wait_until
+from kube_cluster import KUBE, ClusterTest
 
 MANIFEST = str(KUBE / "manifests" / "town.yaml")
 
 
-class KubeTest(unittest.TestCase):
+class KubeTest(ClusterTest):
+    cluster_name, cluster_index = "kube-e2e", 8
+
     @classmethod
     def setUpClass(cls):
-        cls.cluster = KubeCluster("kube-e2e", 8)
-        cls.addClassCleanup(cls.cluster.close)
-        cls.stage = Stage(iscsi=False)
-        cls.addClassCleanup(cls.stage.close)
-        cls.daemon = cls.stage.daemon
+        super().setUpClass()
         cls.s3 = cls.daemon.s3()
         subprocess.run(["kubectl", "apply", "-f", MANIFEST], env=cls.cluster.environment, capture_output=True)
         wait_until("the definition", lambda: "lamps" in cls.cluster.kubectl("api-resources", "--api-group=town.example"))
@@ -217,24 +215,16 @@ class KubeTest(unittest.TestCase):
         self.assertEqual({"a": "b"}, self.archive("long-names")[f"configmaps/namespaces/village/{name}"]["data"])
 
     def test_more_than_a_page(self):
-        manifests = [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"m{n:04}", "namespace": "many"}, "data": {"n": str(n)}} for n in range(1203)]
-        self.cluster.kubectl("create", "namespace", "many")
+        self.cluster.create_config_maps("many", 1203)
         self.addCleanup(self.cluster.kubectl, "delete", "namespace", "many", "--wait=false")
-        self.cluster.kubectl("create", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests}))
         self.back_up("many", "--include-namespaces", "many", "--include-resources", "configmaps")
         saved = {o["metadata"]["name"]: o["data"] for o in self.archive("many").values()}
         self.assertEqual({"n": "777"}, saved["m0777"])
         self.assertEqual({f"m{n:04}" for n in range(1203)}, set(saved) - {"kube-root-ca.crt"})
 
 
-class RegistrationTest(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.cluster = KubeCluster("kube-reg", 9)
-        cls.addClassCleanup(cls.cluster.close)
-        cls.stage = Stage(iscsi=False)
-        cls.addClassCleanup(cls.stage.close)
-        cls.daemon = cls.stage.daemon
+class RegistrationTest(ClusterTest):
+    cluster_name, cluster_index = "kube-reg", 9
 
     def kubeconfig(self, name, **changes):
         """The admin's kubeconfig with other user fields."""
