@@ -67,6 +67,13 @@ Result<json::object> spec_of(const BackupArguments& a) {
   return spec;
 }
 
+// Why it failed; empty where it did not.
+std::string reason_of(const json::value& b) {
+  std::string why = text_at(b, "failure_reason");
+  for (const json::value& v : b.at("validation_errors").as_array()) why += (why.empty() ? "" : "; ") + text_of(v);
+  return why;
+}
+
 // Prints how it ended. An error unless it is Completed.
 Result<void> print_ended(const CliContext& c, const json::value& b) {
   const std::string phase = text_at(b, "phase"), name = text_at(b, "name");
@@ -74,8 +81,7 @@ Result<void> print_ended(const CliContext& c, const json::value& b) {
   if (c.json()) print_json(b);
   else std::cout << name << ": " << phase << ", " << number_at(b, "items") << " items, " << number_at(b, "warnings") << " warnings, " << number_at(b, "errors") << " errors\n";
   if (phase == "Completed") return {};
-  std::string why = text_at(b, "failure_reason");
-  for (const json::value& v : b.at("validation_errors").as_array()) why += (why.empty() ? "" : "; ") + text_of(v);
+  std::string why = reason_of(b);
   if (phase == "PartiallyFailed") why = "`holdfast backup logs " + name + "` says what is missing";
   return error(Code::kFailedPrecondition, "backup \"" + name + "\" ended as " + phase + (why.empty() ? "" : ": " + why));
 }
@@ -111,6 +117,9 @@ Result<void> list(const CliContext& c, const BackupArguments& a) {
                     text_at(b, "started"), text_at(b, "expires")});
   }
   print_table({"BACKUP", "PHASE", "ITEMS", "WARNINGS", "ERRORS", "STARTED", "EXPIRES"}, rows);
+  for (const json::value& b : answer.at("backups").as_array()) {
+    if (const std::string why = reason_of(b); !why.empty()) std::cout << text_at(b, "name") << ": " << why << "\n";
+  }
   return {};
 }
 

@@ -132,6 +132,7 @@ class FaultsTest(ClusterTest):
         ended = self.back_up("b")
         self.assertEqual("Failed", ended["phase"], ended)
         self.assertIn(f"127.0.0.1:{self.proxy.port}", ended["failure_reason"])
+        self.assertIn("b: " + ended["failure_reason"], self.daemon.cli("backup", "list", "--cluster", self.name).stdout)
         self.assertEqual([], self.keys("b"))
 
     def test_daemon_killed(self):
