@@ -10,29 +10,17 @@ namespace holdfast::k8s {
 void ArchiveWriter::Free::operator()(archive* a) const { archive_write_free(a); }
 void ArchiveWriter::Free::operator()(archive_entry* e) const { archive_entry_free(e); }
 
-namespace {
-
-// What libarchive's callback needs; it may outlive no writer.
-struct Target {
-  GzipWriter* gzip;
-  std::optional<Status>* failed;
+// libarchive hears of no failure: after one it would not free what it holds.
+struct ArchiveWriter::Callbacks {
+  static la_ssize_t write(archive*, void* data, const void* bytes, size_t n) {
+    auto* self = static_cast<ArchiveWriter*>(data);
+    if (!self->ended_ && !self->sink_failed_) {
+      auto done = self->gzip_.append(ByteSpan(static_cast<const std::byte*>(bytes), n));
+      if (!done) self->sink_failed_ = std::move(done.error());
+    }
+    return static_cast<la_ssize_t>(n);
+  }
 };
-
-la_ssize_t on_write(archive* a, void* data, const void* bytes, size_t n) {
-  auto* target = static_cast<Target*>(data);
-  auto done = target->gzip->append(ByteSpan(static_cast<const std::byte*>(bytes), n));
-  if (done) return static_cast<la_ssize_t>(n);
-  *target->failed = std::move(done.error());
-  archive_set_error(a, EIO, "the store refused");
-  return -1;
-}
-
-int on_free(archive*, void* data) {
-  delete static_cast<Target*>(data);
-  return ARCHIVE_OK;
-}
-
-}  // namespace
 
 ArchiveWriter::ArchiveWriter(GzipWriter::Sink sink)
     : gzip_(std::move(sink)), archive_(archive_write_new()), entry_(archive_entry_new()) {
@@ -43,8 +31,7 @@ ArchiveWriter::ArchiveWriter(GzipWriter::Sink sink)
 }
 
 ArchiveWriter::~ArchiveWriter() {
-  // Closing writes the end mark; without finish() nobody may see one.
-  archive_write_fail(archive_.get());
+  ended_ = true;  // freeing writes an end mark; without finish() nobody may see one
 }
 
 std::unexpected<Status> ArchiveWriter::failed() {
@@ -54,7 +41,7 @@ std::unexpected<Status> ArchiveWriter::failed() {
 }
 
 Result<void> ArchiveWriter::begin() {
-  if (archive_write_open2(archive_.get(), new Target{&gzip_, &sink_failed_}, nullptr, on_write, nullptr, on_free) != ARCHIVE_OK) return failed();
+  if (archive_write_open(archive_.get(), this, nullptr, Callbacks::write, nullptr) != ARCHIVE_OK) return failed();
   return add("metadata/version", std::string(kFormatVersion) + "\n");
 }
 
@@ -66,7 +53,8 @@ Result<void> ArchiveWriter::add(const std::string& path, std::string_view conten
   archive_entry_set_size(e, static_cast<la_int64_t>(content.size()));
   archive_entry_set_mtime(e, std::time(nullptr), 0);
   if (archive_write_header(archive_.get(), e) != ARCHIVE_OK) return failed();
-  if (archive_write_data(archive_.get(), content.data(), content.size()) != static_cast<la_ssize_t>(content.size())) return failed();
+  const bool whole = archive_write_data(archive_.get(), content.data(), content.size()) == static_cast<la_ssize_t>(content.size());
+  if (!whole || sink_failed_) return failed();
   return {};
 }
 
@@ -79,7 +67,7 @@ Result<void> ArchiveWriter::add_object(const std::string& group_resource, const 
 }
 
 Result<void> ArchiveWriter::finish() {
-  if (archive_write_close(archive_.get()) != ARCHIVE_OK) return failed();
+  if (archive_write_close(archive_.get()) != ARCHIVE_OK || sink_failed_) return failed();
   return gzip_.finish();
 }
 

@@ -28,10 +28,12 @@ class ArchiveWriter {
     void operator()(archive* a) const;
     void operator()(archive_entry* e) const;
   };
+  struct Callbacks;
   std::unexpected<Status> failed();
 
   GzipWriter gzip_;
   std::optional<Status> sink_failed_;
+  bool ended_ = false;
   std::unique_ptr<archive, Free> archive_;
   std::unique_ptr<archive_entry, Free> entry_;
 };
