@@ -63,6 +63,8 @@ struct RestorePoint {
 inline constexpr const char* kKeptBy = "holdfast.io/kept-by";
 inline constexpr const char* kKeptByTtl = "ttl";
 
+// One of them; nullopt where there is none.
+Result<std::optional<RestorePoint>> find_restore_point(const BackupPlace& place, const std::string& name);
 // By name. Directories without a readable velero-backup.json are not restore points.
 Result<std::vector<RestorePoint>> list_restore_points(const BackupPlace& place);
 // Its velero-backup.json. kNotFound.

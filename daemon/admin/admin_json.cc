@@ -3,7 +3,8 @@
 #include <boost/json.hpp>
 
 #include "daemon/admin/admin_call.h"
-#include "storage/base/bucket_name.h"
+#include "storage/base/access_keys.h"
+#include "storage/base/names.h"
 #include "storage/base/bytes.h"
 
 namespace holdfast {
@@ -31,18 +32,6 @@ Result<std::vector<std::string>> scopes_field(const json::object& body) {
     scopes.emplace_back(one.as_string());
   }
   return scopes;
-}
-
-// Letters and digits of an alphabet without look-alikes.
-std::string random_word(Random& random, size_t n, std::string_view alphabet) {
-  std::string out(n, '\0');
-  for (char& c : out) {
-    std::byte b{};
-    do random.fill({&b, 1});
-    while (static_cast<size_t>(b) >= 256 / alphabet.size() * alphabet.size());  // no bias
-    c = alphabet[static_cast<size_t>(b) % alphabet.size()];
-  }
-  return out;
 }
 
 const char* versioning_name(Versioning v) {
@@ -114,10 +103,8 @@ Result<User> user_from_json(const json::object& body, Random& random) {
   HF_TRY(u.role, parse_role(role.empty() ? "read-write" : role));
   HF_TRY(u.scopes, scopes_field(body));
   HF_TRY(u.enabled, flag_field(body, "enabled", true));
-  constexpr std::string_view kUpper = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
-  constexpr std::string_view kMixed = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789";
-  if (u.access_key.empty()) u.access_key = "HF" + random_word(random, 18, kUpper);
-  if (u.secret.empty()) u.secret = random_word(random, 40, kMixed);
+  if (u.access_key.empty()) u.access_key = new_access_key(random);
+  if (u.secret.empty()) u.secret = new_secret_key(random);
   if (u.access_key.size() < 3 || u.access_key.find_first_of(" /,=\n") != std::string::npos) {
     return error(Code::kInvalidArgument, "an access key has at least 3 characters and no blank, '/', ',' or '='");
   }
@@ -149,9 +136,7 @@ Result<NewBucket> bucket_from_json(const json::object& body) {
   HF_TRY(n.pool, text_field(body, "pool"));
   HF_TRY(const std::string versioning, text_field(body, "versioning"));
   HF_TRY(n.bucket.lock_enabled, flag_field(body, "object_lock", false));
-  if (!valid_bucket_name(n.bucket.name)) {
-    return error(Code::kInvalidArgument, "\"" + n.bucket.name + "\" is no name of a bucket: 3 to 63 lower case letters, digits, '-' and '.'");
-  }
+  HF_CHECK(check_bucket_name(n.bucket.name));
   if (!versioning.empty() && versioning != "enabled" && versioning != "off") {
     return error(Code::kInvalidArgument, "versioning is \"enabled\" or \"off\"");
   }

@@ -2,8 +2,6 @@
 
 #include <boost/json.hpp>
 
-#include "daemon/admin/admin_json.h"
-
 namespace holdfast {
 
 namespace json = boost::json;
@@ -40,7 +38,6 @@ Result<HttpResponse> add(ClusterService& clusters, const json::object& body) {
   HF_TRY(const std::string bucket, text_field(body, "bucket"));
   if (!name_space.empty()) wanted.name_space = name_space;
   if (!bucket.empty()) wanted.bucket = bucket;
-  HF_CHECK(bucket_from_json({{"name", wanted.bucket}}));
   HF_TRY(const ClusterFindings found, clusters.add_cluster(wanted));
   return json_response(to_json(found), 201);
 }

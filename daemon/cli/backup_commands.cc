@@ -1,5 +1,4 @@
 #include <boost/json.hpp>
-#include <fstream>
 #include <iostream>
 #include <sstream>
 #include <thread>
@@ -43,11 +42,9 @@ Result<json::object> labels_of(const std::string& selector) {
 Result<json::object> spec_of(const BackupArguments& a) {
   json::object spec;
   if (!a.spec_file.empty()) {
-    std::ifstream file(a.spec_file);
-    std::ostringstream text;
-    if (!file || !(text << file.rdbuf())) return error(Code::kNotFound, "cannot read " + a.spec_file);
+    HF_TRY(const std::string text, read_text_file(a.spec_file));
     boost::system::error_code ec;
-    const json::value v = json::parse(text.str(), ec);
+    const json::value v = json::parse(text, ec);
     if (ec || !v.is_object()) return error(Code::kInvalidArgument, a.spec_file + " is not a JSON object");
     spec = v.as_object();
   }

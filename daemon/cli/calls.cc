@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 #include <fstream>
 #include <iostream>
+#include <sstream>
 
 #include "daemon/cli/output.h"
 
@@ -25,6 +26,13 @@ Result<void> call_quietly(const CliContext& c, const std::string& method, const 
   if (c.json()) print_json(answer);
   else std::cout << done << "\n";
   return {};
+}
+
+Result<std::string> read_text_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  if (!file || !(text << file.rdbuf())) return error(Code::kNotFound, "cannot read " + path);
+  return text.str();
 }
 
 std::string text_of(const json::value& v) { return v.is_string() ? std::string(v.as_string()) : json::serialize(v); }

@@ -13,6 +13,9 @@ AdminClient client_of(const CliContext& context);
 Result<void> call_quietly(const CliContext& context, const std::string& method, const std::string& path,
                           const boost::json::value& body, const std::string& done);
 
+// A file that an option names. kNotFound.
+Result<std::string> read_text_file(const std::string& path);
+
 // Members of an answer.
 std::string text_of(const boost::json::value& value);
 std::string text_at(const boost::json::value& object, const char* key);

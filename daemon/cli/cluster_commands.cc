@@ -1,10 +1,6 @@
-#include <unistd.h>
-
 #include <boost/json.hpp>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
-#include <sstream>
 
 #include "daemon/cli/calls.h"
 #include "daemon/cli/output.h"
@@ -47,12 +43,10 @@ Result<void> print_findings(const CliContext& c, const std::string& name, const 
 }
 
 Result<void> add(const CliContext& c, const ClusterArguments& a) {
-  std::ifstream file(a.kubeconfig, std::ios::binary);
-  std::ostringstream text;
-  if (!file || !(text << file.rdbuf())) return error(Code::kNotFound, "cannot read " + a.kubeconfig);
+  HF_TRY(const std::string text, read_text_file(a.kubeconfig));
   std::error_code ignored;
   const std::string directory = std::filesystem::absolute(a.kubeconfig, ignored).parent_path().string();
-  const json::object body{{"name", a.name}, {"kubeconfig", text.str()}, {"kubeconfig_directory", directory}, {"context", a.context},
+  const json::object body{{"name", a.name}, {"kubeconfig", text}, {"kubeconfig_directory", directory}, {"context", a.context},
                           {"namespace", a.name_space}, {"bucket", a.bucket}};
   HF_TRY(const json::value findings, client_of(c).call("POST", "/v1/clusters", body));
   if (!c.json()) std::cout << "cluster " << a.name << " added; its restore points lie in " << a.bucket << "/clusters/" << a.name << "/\n";

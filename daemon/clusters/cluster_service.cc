@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "k8s/cluster_check.h"
+#include "storage/base/access_keys.h"
+#include "storage/base/names.h"
 
 namespace holdfast {
 
@@ -42,12 +44,9 @@ Result<void> LocalClusters::make_bucket(const std::string& bucket) {
 
 // The key with which Velero and its like reach this cluster's part of the bucket, and nothing else.
 Result<std::string> LocalClusters::make_user(const ClusterStatus& status) {
-  std::byte raw[50];
-  p_.random->fill(raw);
   User user;
-  user.access_key = "HF" + hex(ByteSpan(raw).first(9));
-  std::transform(user.access_key.begin(), user.access_key.end(), user.access_key.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-  user.secret = hex(ByteSpan(raw).subspan(10, 20));
+  user.access_key = new_access_key(*p_.random);
+  user.secret = new_secret_key(*p_.random);
   user.name = "cluster " + status.name;
   user.scopes = {status.bucket + "/" + status.prefix};
   HF_CHECK(p_.users->put_user(user));
@@ -55,8 +54,11 @@ Result<std::string> LocalClusters::make_user(const ClusterStatus& status) {
 }
 
 Result<ClusterFindings> LocalClusters::add_cluster(const NewCluster& cluster) {
-  HF_CHECK(check_cluster_name(cluster.name));
-  if (auto good = check_cluster_name(cluster.name_space); !good) return error(Code::kInvalidArgument, "\"" + cluster.name_space + "\" is no name of a namespace");
+  if (!is_dns_label(cluster.name)) {
+    return error(Code::kInvalidArgument, "\"" + cluster.name + "\" is no name of a cluster: lower case letters, digits and '-', 63 at most");
+  }
+  if (!is_dns_label(cluster.name_space)) return error(Code::kInvalidArgument, "\"" + cluster.name_space + "\" is no name of a namespace");
+  HF_CHECK(check_bucket_name(cluster.bucket));
   std::lock_guard lock(mutex_);
   if (registry_.find(cluster.name)) return error(Code::kAlreadyExists, "there is a cluster \"" + cluster.name + "\"; remove it first");
   RegisteredCluster made;
@@ -110,31 +112,42 @@ Result<void> LocalClusters::start_backup(const std::string& cluster, const std::
   return jobs_.start(cluster, c.access, place, std::move(order));
 }
 
+namespace {
+
+BackupStatus status_of(const k8s::RestorePoint& p) {
+  BackupStatus s;
+  s.name = p.name;
+  s.phase = p.phase;
+  s.started = p.started;
+  s.completed = p.completed;
+  s.expires = p.expires;
+  s.items = p.items;
+  s.warnings = p.warnings;
+  s.errors = p.errors;
+  return s;
+}
+
+}  // namespace
+
 Result<std::vector<BackupStatus>> LocalClusters::backups(const std::string& cluster) {
   HF_TRY(const RegisteredCluster c, registry_.find(cluster));
   std::vector<BackupStatus> out = jobs_.of(cluster);
   HF_TRY(const auto points, k8s::list_restore_points(place_of(c.status)));
   for (const k8s::RestorePoint& p : points) {
-    BackupStatus s;
-    s.name = p.name;
-    s.phase = p.phase;
-    s.started = p.started;
-    s.completed = p.completed;
-    s.expires = p.expires;
-    s.items = p.items;
-    s.warnings = p.warnings;
-    s.errors = p.errors;
     // One that has just ended may still stand among those that run.
     std::erase_if(out, [&](const BackupStatus& job) { return job.name == p.name; });
-    out.push_back(std::move(s));
+    out.push_back(status_of(p));
   }
   std::sort(out.begin(), out.end(), [](const BackupStatus& a, const BackupStatus& b) { return std::pair(a.started, a.name) < std::pair(b.started, b.name); });
   return out;
 }
 
 Result<BackupStatus> LocalClusters::backup(const std::string& cluster, const std::string& name) {
-  HF_TRY(const auto all, backups(cluster));
-  for (const BackupStatus& s : all) {
+  HF_TRY(const RegisteredCluster c, registry_.find(cluster));
+  const auto jobs = jobs_.of(cluster);  // before the restore point: a job that ends in between has become one
+  HF_TRY(const auto point, k8s::find_restore_point(place_of(c.status), name));
+  if (point) return status_of(*point);
+  for (const BackupStatus& s : jobs) {
     if (s.name == name) return s;
   }
   return error(Code::kNotFound, "there is no backup \"" + name + "\" of cluster \"" + cluster + "\"");

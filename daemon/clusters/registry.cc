@@ -1,6 +1,5 @@
 #include "daemon/clusters/registry.h"
 
-#include <algorithm>
 #include <boost/json.hpp>
 
 namespace holdfast {
@@ -38,14 +37,6 @@ Result<RegisteredCluster> decode(const std::string& name, const std::string& tex
 }
 
 }  // namespace
-
-Result<void> check_cluster_name(const std::string& name) {
-  const auto plain = [](unsigned char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
-  const bool good = !name.empty() && name.size() <= 63 && plain(static_cast<unsigned char>(name.front())) && plain(static_cast<unsigned char>(name.back())) &&
-                    std::all_of(name.begin(), name.end(), [&](unsigned char c) { return plain(c) || c == '-'; });
-  if (good) return {};
-  return error(Code::kInvalidArgument, "\"" + name + "\" is no name of a cluster: lower case letters, digits and '-', 63 at most");
-}
 
 std::vector<ClusterStatus> ClusterRegistry::all() const {
   std::vector<ClusterStatus> out;

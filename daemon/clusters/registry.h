@@ -28,7 +28,4 @@ class ClusterRegistry {
   SettingsStore& settings_;
 };
 
-// A DNS label, as it stands in keys and names. kInvalidArgument.
-Result<void> check_cluster_name(const std::string& name);
-
 }  // namespace holdfast

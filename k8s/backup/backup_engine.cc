@@ -8,10 +8,6 @@ namespace holdfast::k8s {
 
 namespace {
 
-struct ServerVersion {
-  std::string git, major, minor;
-};
-
 std::string uuid(Random& random) {
   std::byte raw[16];
   random.fill(raw);

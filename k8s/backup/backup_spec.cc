@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "k8s/backup/go_duration.h"
+#include "storage/base/text.h"
 
 namespace holdfast::k8s {
 
@@ -23,21 +24,19 @@ namespace {
 
 using Problems = std::vector<std::string>;
 
-bool has(const std::vector<std::string>& list, std::string_view name) { return std::find(list.begin(), list.end(), name) != list.end(); }
-
 // `all_excluded`: "*" may stand among what is left out, alone.
 void check_lists(const NameLists& lists, const std::string& what, bool all_excluded, Problems& problems) {
   const auto say = [&](const std::string& text) { problems.push_back("Invalid " + what + " lists: " + text); };
-  if (lists.included.size() > 1 && has(lists.included, "*")) {
+  if (lists.included.size() > 1 && contains(lists.included, "*")) {
     say("includes list must either contain '*' only, or a non-empty list of items");
   }
-  if (!all_excluded && has(lists.excluded, "*")) say("excludes list cannot contain '*'");
-  if (all_excluded && has(lists.excluded, "*")) {
+  if (!all_excluded && contains(lists.excluded, "*")) say("excludes list cannot contain '*'");
+  if (all_excluded && contains(lists.excluded, "*")) {
     if (lists.excluded.size() > 1) say("excludes list must either contain '*' only, or a non-empty list of items");
     if (!lists.included.empty()) say("when exclude is '*', include cannot have value");
   }
   for (const std::string& name : lists.excluded) {
-    if (has(lists.included, name)) say("excludes list cannot contain an item in the includes list: " + name);
+    if (contains(lists.included, name)) say("excludes list cannot contain an item in the includes list: " + name);
   }
 }
 
@@ -120,12 +119,10 @@ void read_filters(const json::object& o, BackupSpec& spec, Problems& problems) {
 
 std::vector<std::string> split_list(std::string_view text) {
   std::vector<std::string> out;
-  while (!text.empty()) {
-    const size_t end = std::min(text.find(','), text.size());
-    std::string name(text.substr(0, end));
+  for (const std::string_view part : split_text(text, ',')) {
+    std::string name(part);
     std::erase(name, ' ');
     if (!name.empty()) out.push_back(std::move(name));
-    text.remove_prefix(std::min(end + 1, text.size()));
   }
   return out;
 }

@@ -38,17 +38,18 @@ Result<void> Collector::run() {
 
 // Which namespaces there are, which are to be left out, and which come along even if nothing in them does.
 Result<void> Collector::read_namespaces() {
-  std::vector<std::string> exempt, selected;
+  std::vector<std::string> exempt;
   const auto on_item = [&](std::string_view item) -> Result<void> {
     HF_TRY(const json::object o, parse_object(item));
     const json::object& metadata = object_at(o, "metadata");
     const json::object& labels = object_at(metadata, "labels");
     const std::string name = text_at(metadata, "name");
-    namespaces_[name].raw = item;
     if (view_at(labels, kExcludeLabel) == "true") exempt.push_back(name);
-    const bool active = view_at(object_at(o, "status"), "phase") == "Active";
     const bool by_or = std::any_of(spec_.or_label_selectors.begin(), spec_.or_label_selectors.end(), [&](const LabelSelector& s) { return s.matches(labels); });
-    if (active && (by_or || (spec_.label_selector && spec_.label_selector->matches(labels)))) selected.push_back(name);
+    Namespace& n = namespaces_[name];
+    n.raw = item;
+    n.active = view_at(object_at(o, "status"), "phase") == "Active";
+    n.tracked = n.active && (by_or || (spec_.label_selector && spec_.label_selector->matches(labels)));
     return {};
   };
   HF_CHECK(client_.list("/api/v1/namespaces", {}, on_item));
@@ -59,7 +60,6 @@ Result<void> Collector::read_namespaces() {
   std::vector<std::string> names;
   for (const auto& [name, n] : namespaces_) names.push_back(name);
   filter_.emplace(spec_, discovery_, std::move(names), exempt);
-  for (const std::string& name : selected) namespaces_[name].tracked = true;
   for (const std::string& name : filter_->wanted_namespaces()) {
     const bool pattern = name.find_first_of("*?[") != std::string::npos;
     if (!pattern && !namespaces_.contains(name)) log_.error("", "resource: /namespaces name: /" + name + " message: /it is in includedNamespaces and does not exist");
@@ -67,8 +67,7 @@ Result<void> Collector::read_namespaces() {
   // A choice by labels among all namespaces takes a namespace only with something in it.
   if (filter_->every_namespace() && spec_.selects_labels()) return {};
   for (auto& [name, n] : namespaces_) {
-    const bool active = view_at(object_at(object_or_empty(n.raw), "status"), "phase") == "Active";
-    n.tracked = n.tracked || (active && filter_->includes_namespace(name));
+    n.tracked = n.tracked || (n.active && filter_->includes_namespace(name));
   }
   return {};
 }

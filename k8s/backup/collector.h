@@ -28,6 +28,7 @@ class Collector {
  private:
   struct Namespace {
     std::string raw;
+    bool active = false;
     bool tracked = false;  // it is taken along
   };
   Result<void> read_namespaces();

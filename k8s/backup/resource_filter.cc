@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "storage/base/text.h"
+
 namespace holdfast::k8s {
 
 namespace {
@@ -32,10 +34,6 @@ NameLists resolved(const NameLists& lists, const Discovery& discovery, Scope sco
   return out;
 }
 
-bool named(const NameLists& lists, const std::string& name) {
-  return std::find(lists.included.begin(), lists.included.end(), name) != lists.included.end();
-}
-
 bool everything(const NameLists& lists) {
   return lists.excluded.empty() && (lists.included.empty() || (lists.included.size() == 1 && lists.included.front() == "*"));
 }
@@ -56,7 +54,7 @@ ResourceFilter::ResourceFilter(const BackupSpec& spec, const Discovery& discover
 }
 
 bool ResourceFilter::named_somewhere(const std::string& name) const {
-  return named(resources_, name) || named(cluster_scoped_, name) || named(namespace_scoped_, name);
+  return contains(resources_.included, name) || contains(cluster_scoped_.included, name) || contains(namespace_scoped_.included, name);
 }
 
 bool ResourceFilter::collects(const ApiResource& r) const {

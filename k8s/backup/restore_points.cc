@@ -1,10 +1,9 @@
 // Restore points in their bucket.
-#include <algorithm>
-
 #include "k8s/backup/gzip_reader.h"
 #include "k8s/backup/object_stream.h"
 #include "k8s/backup_engine.h"
 #include "k8s/client/json_access.h"
+#include "storage/base/names.h"
 
 namespace holdfast::k8s {
 
@@ -32,11 +31,7 @@ Result<void> remove_keys(const BackupPlace& place, std::vector<RemoveRequest> re
 }  // namespace
 
 Result<void> check_backup_name(const std::string& name) {
-  const auto plain = [](unsigned char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
-  const bool good = !name.empty() && name.size() <= 253 && plain(static_cast<unsigned char>(name.front())) &&
-                    plain(static_cast<unsigned char>(name.back())) &&
-                    std::all_of(name.begin(), name.end(), [&](unsigned char c) { return plain(c) || c == '-' || c == '.'; });
-  if (good) return {};
+  if (is_dns_subdomain(name)) return {};
   return error(Code::kInvalidArgument, "\"" + name + "\" is no name of a backup: lower case letters, digits, '-' and '.', 253 at most");
 }
 
@@ -56,6 +51,18 @@ Result<std::string> restore_point_log(const BackupPlace& place, const std::strin
   return gunzip(packed, kMaxLogBytes);
 }
 
+Result<std::optional<RestorePoint>> find_restore_point(const BackupPlace& place, const std::string& name) {
+  const auto text = restore_point_document(place, name);
+  if (!text && text.error().code() != Code::kNotFound) return std::unexpected(text.error());
+  const json::object document = text ? object_or_empty(*text) : json::object();
+  const json::object& status = object_at(document, "status");
+  if (status.empty()) return std::nullopt;
+  return RestorePoint{name, text_at(status, "phase"), text_at(status, "startTimestamp"), text_at(status, "completionTimestamp"),
+                      text_at(status, "expiration"), count_at(object_at(status, "progress"), "itemsBackedUp"),
+                      count_at(status, "warnings"), count_at(status, "errors"),
+                      view_at(object_at(object_at(document, "metadata"), "annotations"), kKeptBy) == kKeptByTtl};
+}
+
 Result<std::vector<RestorePoint>> list_restore_points(const BackupPlace& place) {
   std::vector<RestorePoint> out;
   const std::string root = place.prefix + "backups/";
@@ -66,15 +73,8 @@ Result<std::vector<RestorePoint>> list_restore_points(const BackupPlace& place) 
     HF_TRY(const ListPage page, place.store->list(place.bucket, query));
     for (const std::string& directory : page.common_prefixes) {
       const std::string name = directory.substr(root.size(), directory.size() - root.size() - 1);
-      const auto text = restore_point_document(place, name);
-      if (!text && text.error().code() != Code::kNotFound) return std::unexpected(text.error());
-      const json::object document = text ? object_or_empty(*text) : json::object();
-      const json::object& status = object_at(document, "status");
-      if (status.empty()) continue;
-      out.push_back({name, text_at(status, "phase"), text_at(status, "startTimestamp"), text_at(status, "completionTimestamp"),
-                     text_at(status, "expiration"), count_at(object_at(status, "progress"), "itemsBackedUp"),
-                     count_at(status, "warnings"), count_at(status, "errors"),
-                     view_at(object_at(object_at(document, "metadata"), "annotations"), kKeptBy) == kKeptByTtl});
+      HF_TRY(auto point, find_restore_point(place, name));
+      if (point) out.push_back(std::move(*point));
     }
     if (!page.truncated) return out;
     query.after_key = page.next_key;

@@ -2,24 +2,19 @@
 
 #include <algorithm>
 
+#include "storage/base/text.h"
+
 namespace holdfast::k8s {
 
 namespace {
 
 constexpr const char* kNotSaved = "the data of the volume is not saved: this server does not save volume data yet";
 
-std::vector<std::string> split_annotation(const json::object& annotations, std::string_view key) {
-  std::vector<std::string> out;
-  std::string_view text = view_at(annotations, key);
-  while (!text.empty()) {
-    const size_t end = std::min(text.find(','), text.size());
-    if (end > 0) out.emplace_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return out;
+// Volumes that an annotation of their pod names.
+bool named_in(const json::object& annotations, std::string_view key, const std::string& volume) {
+  const auto names = split_text(view_at(annotations, key), ',');
+  return !volume.empty() && std::find(names.begin(), names.end(), volume) != names.end();
 }
-
-bool among(const std::vector<std::string>& list, const std::string& name) { return std::find(list.begin(), list.end(), name) != list.end(); }
 
 // Volumes that Velero's file-system backup takes when it is the default.
 bool holds_data(const json::object& volume) {
@@ -35,14 +30,13 @@ void VolumeReport::note_pod(const json::object& pod) {
   const json::object& metadata = object_at(pod, "metadata");
   const json::object& annotations = object_at(metadata, "annotations");
   const std::string name = text_at(metadata, "name"), name_space = text_at(metadata, "namespace");
-  const auto asked = split_annotation(annotations, "backup.velero.io/backup-volumes");
-  const auto declined = split_annotation(annotations, "backup.velero.io/backup-volumes-excludes");
   for (const json::value& v : array_at(object_at(pod, "spec"), "volumes")) {
     const json::object* volume = v.if_object();
     if (volume == nullptr) continue;
     const std::string volume_name = text_at(*volume, "name");
-    const bool by_default = spec_.fs_backup && holds_data(*volume) && !among(declined, volume_name);
-    if (among(asked, volume_name) || by_default) {
+    const bool asked = named_in(annotations, "backup.velero.io/backup-volumes", volume_name);
+    const bool by_default = spec_.fs_backup && holds_data(*volume) && !named_in(annotations, "backup.velero.io/backup-volumes-excludes", volume_name);
+    if (asked || by_default) {
       log_.error(name_space, "resource: /pods name: /" + name + " volume: /" + volume_name + " message: /" + kNotSaved);
     }
   }

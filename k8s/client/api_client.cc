@@ -38,16 +38,6 @@ bool stop_aware_sleep(std::stop_token stop, milliseconds wait) {
 
 }  // namespace
 
-bool ApiResource::can(std::string_view verb) const { return std::find(verbs.begin(), verbs.end(), verb) != verbs.end(); }
-
-std::string ApiResource::path(std::string_view name_space, std::string_view object_name) const {
-  std::string p = (group.empty() ? "/api/" : "/apis/") + api_version();
-  if (!name_space.empty()) p += "/namespaces/" + percent_encode(name_space, false);
-  p += "/" + name;
-  if (!object_name.empty()) p += "/" + percent_encode(object_name, false);
-  return p;
-}
-
 Status api_error(const std::string& what, const ClientResponse& response) {
   const json::object status = object_or_empty(response.body);
   std::string message = text_at(status, "message");

@@ -4,18 +4,13 @@
 #include <algorithm>
 
 #include "k8s/client/json_access.h"
+#include "storage/base/text.h"
 
 namespace holdfast::k8s {
 
 namespace {
 
 constexpr const char* kAggregated = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json";
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
 
 }  // namespace
 
@@ -24,18 +19,23 @@ Result<Discovery> Discovery::read(ApiClient& client) {
   for (const char* root : {"/api", "/apis"}) {
     HF_TRY(const std::string document, client.call("GET", root, {}, {}, kAggregated));
     HF_TRY(const json::object parsed, parse_object(document));
-    if (text_at(parsed, "kind") != "APIGroupDiscoveryList") {
+    if (view_at(parsed, "kind") != "APIGroupDiscoveryList") {
       d = Discovery();
       HF_CHECK(d.add_group_versions(client));
       return d;
     }
-    HF_CHECK(d.add_aggregated(document));
+    d.add_groups(parsed);
   }
   return d;
 }
 
 Result<void> Discovery::add_aggregated(std::string_view document) {
   HF_TRY(const json::object root, parse_object(document));
+  add_groups(root);
+  return {};
+}
+
+void Discovery::add_groups(const json::object& root) {
   for (const json::value& g : array_at(root, "items")) {
     if (!g.is_object()) continue;
     const std::string group = text_at(object_at(g.get_object(), "metadata"), "name");
@@ -53,13 +53,12 @@ Result<void> Discovery::add_aggregated(std::string_view document) {
         ApiResource a{group, name, text_at(resource, "resource"), text_at(object_at(resource, "responseKind"), "kind"),
                       text_at(resource, "singularResource"), texts_at(resource, "shortNames"), texts_at(resource, "verbs"),
                       text_at(resource, "scope") == "Namespaced"};
-        if (!a.can("list") || std::find(seen.begin(), seen.end(), a.name) != seen.end()) continue;
+        if (!a.can("list") || contains(seen, a.name)) continue;
         seen.push_back(a.name);
         resources_.push_back(std::move(a));
       }
     }
   }
-  return {};
 }
 
 Result<void> Discovery::add_legacy(const std::string& group, const std::string& version, std::string_view document) {
@@ -94,11 +93,11 @@ Result<void> Discovery::add_group_versions(ApiClient& client) {
     const json::object& group = g.get_object();
     std::vector<std::string> versions{text_at(object_at(group, "preferredVersion"), "version")};
     for (const json::value& v : array_at(group, "versions")) {
-      if (v.is_object()) versions.push_back(text_at(v.get_object(), "version"));
+      const std::string version = v.is_object() ? text_at(v.get_object(), "version") : std::string();
+      if (!contains(versions, version)) versions.push_back(version);
     }
-    for (size_t i = 0; i < versions.size(); ++i) {
-      if (versions[i].empty() || std::find(versions.begin(), versions.begin() + static_cast<ptrdiff_t>(i), versions[i]) != versions.begin() + static_cast<ptrdiff_t>(i)) continue;
-      HF_CHECK(add(text_at(group, "name"), versions[i]));
+    for (const std::string& version : versions) {
+      if (!version.empty()) HF_CHECK(add(text_at(group, "name"), version));
     }
   }
   return {};
@@ -112,8 +111,7 @@ const ApiResource* Discovery::find(std::string_view name) const {
       if (r.group == wanted.substr(dot + 1) && (r.name == wanted.substr(0, dot) || r.singular == wanted.substr(0, dot))) return &r;
       continue;
     }
-    const bool is_short = std::find(r.short_names.begin(), r.short_names.end(), wanted) != r.short_names.end();
-    if (r.name == wanted || r.singular == wanted || lower(r.kind) == wanted || is_short) return &r;
+    if (r.name == wanted || r.singular == wanted || lower(r.kind) == wanted || contains(r.short_names, wanted)) return &r;
   }
   return nullptr;
 }

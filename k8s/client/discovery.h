@@ -1,6 +1,7 @@
 // What an API server offers, each resource once, in its preferred version.
 #pragma once
 
+#include <boost/json/object.hpp>
 #include <optional>
 
 #include "k8s/client/api_client.h"
@@ -30,6 +31,7 @@ class Discovery {
   Result<void> add_aggregated(std::string_view document);
 
  private:
+  void add_groups(const boost::json::object& aggregated);
   Result<void> add_group_versions(ApiClient& client);
   Result<void> add_legacy(const std::string& group, const std::string& version, std::string_view document);
 

@@ -1,7 +1,5 @@
 #include "k8s/client/list_splitter.h"
 
-#include <cstring>
-
 namespace holdfast::k8s {
 
 namespace {

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "storage/base/digest.h"
+#include "storage/base/text.h"
 
 namespace holdfast::s3 {
 
@@ -13,12 +14,6 @@ constexpr size_t kMaxTrailers = 16;
 constexpr uint64_t kMaxChunkBytes = 5ULL << 30;
 
 std::unexpected<S3Error> broken_framing() { return s3_fail("IncompleteBody", "The request body terminated unexpectedly"); }
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return out;
-}
 }  // namespace
 
 ChunkedBody::ChunkedBody(const Authenticated& auth)

@@ -5,6 +5,7 @@
 #include "s3gw/auth/sigv4_claim.h"
 #include "storage/base/bytes.h"
 #include "storage/base/digest.h"
+#include "storage/base/text.h"
 
 namespace holdfast::s3 {
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "storage/base/text.h"
 #include "storage/base/times.h"
 
 namespace holdfast::s3 {
@@ -97,16 +98,6 @@ S3Result<int64_t> parse_expires(const std::string& text) {
 }
 
 }  // namespace
-
-std::vector<std::string_view> split_text(std::string_view text, char separator) {
-  std::vector<std::string_view> parts;
-  for (;;) {
-    const size_t at = text.find(separator);
-    parts.push_back(text.substr(0, at));
-    if (at == std::string_view::npos) return parts;
-    text.remove_prefix(at + 1);
-  }
-}
 
 std::unexpected<S3Error> unsupported_mechanism() {
   return s3_fail("InvalidRequest", "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.");

@@ -30,6 +30,4 @@ S3Result<Claim> claim_from_query(const HttpRequest& request, const Query& query,
 // InvalidRequest: a signature of a kind that is not supported.
 std::unexpected<S3Error> unsupported_mechanism();
 
-std::vector<std::string_view> split_text(std::string_view text, char separator);
-
 }  // namespace holdfast::s3

@@ -2,7 +2,7 @@
 #include "s3gw/auth/policy.h"
 #include "s3gw/handlers/request_parts.h"
 #include "s3gw/protocol/xml.h"
-#include "storage/base/bucket_name.h"
+#include "storage/base/names.h"
 #include "storage/base/times.h"
 
 namespace holdfast::s3 {

@@ -1,18 +1,9 @@
 #include "s3gw/protocol/checksums.h"
 
 #include "storage/base/bytes.h"
+#include "storage/base/text.h"
 
 namespace holdfast::s3 {
-
-namespace {
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return out;
-}
-
-}  // namespace
 
 std::string_view checksum_name(ChecksumAlgorithm a) {
   switch (a) {

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "storage/base/text.h"
+
 namespace holdfast {
 
 namespace {
@@ -34,11 +36,9 @@ size_t on_header(char* data, size_t size, size_t n, void* user) {
   if (line.starts_with("HTTP/")) e.response.headers = {};  // of the last answer: a proxy's or a 100's came before
   const size_t colon = line.find(':');
   if (colon != std::string_view::npos) {
-    std::string name(line.substr(0, colon));
-    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     std::string_view value = line.substr(colon + 1);
     while (!value.empty() && value.front() == ' ') value.remove_prefix(1);
-    e.response.headers.add(std::move(name), std::string(value));
+    e.response.headers.add(lower(line.substr(0, colon)), std::string(value));
   }
   return size * n;
 }

@@ -8,6 +8,8 @@
 #include <boost/beast/http/rfc7230.hpp>
 #include <charconv>
 
+#include "storage/base/text.h"
+
 namespace holdfast {
 
 namespace beast = boost::beast;
@@ -173,9 +175,7 @@ void HttpConnection::take_head(const http::request_parser<http::empty_body>& par
   request_.tls = tls_ != nullptr;
   request_.peer = peer_;
   for (const auto& field : message) {
-    std::string name(field.name_string());
-    for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    request_.headers.add(std::move(name), std::string(field.value()));
+    request_.headers.add(lower(field.name_string()), std::string(field.value()));
   }
   request_.chunked = parser.chunked();
   if (const auto length = parser.content_length()) request_.content_length = *length;
