@@ -67,11 +67,25 @@ struct NewCluster {
   std::string bucket = "holdfast";   // made where it is missing; the cluster's part of it is clusters/NAME/
 };
 
-// A restore point, or a backup that runs.
-struct BackupStatus {
-  std::string name, phase, started, completed, expires, failure_reason;
+// A backup or a restore: one that waits, runs or has ended. A restore point is a backup that has.
+struct RunStatus {
+  std::string name, phase, started, completed, failure_reason;
   uint64_t items = 0, warnings = 0, errors = 0;
   std::vector<std::string> validation_errors;
+  std::string expires;              // of a restore point
+  std::string backup;               // of a restore: what from
+  uint64_t total = 0;               // of a restore: how many items it has to see to
+  std::vector<std::string> lacks;   // of a restore: what the cluster lacks for it
+  std::string plan;                 // of a restore that was only planned: see k8s/restore_engine.h
+};
+
+struct NewRestore {
+  std::string name;
+  std::string spec = "{}";     // Restore.spec as JSON
+  std::string from_cluster;    // whose restore points it is about; empty: the cluster's own
+  bool plan = false;           // only find out what it would do
+  bool partial = false;        // go on although something will be missing
+  int64_t namespace_timeout_s = 600;  // how long one that is terminating is waited for
 };
 
 // Thread-safe; calls may block.
@@ -88,12 +102,21 @@ class ClusterService {
   // Returns when it has begun or stands in line: one at a time runs per cluster. `spec`: Backup.spec as JSON.
   virtual Result<void> start_backup(const std::string& cluster, const std::string& name, const std::string& spec) = 0;
   // Restore points, and what runs or has failed since the daemon's start.
-  virtual Result<std::vector<BackupStatus>> backups(const std::string& cluster) = 0;
-  virtual Result<BackupStatus> backup(const std::string& cluster, const std::string& name) = 0;
+  virtual Result<std::vector<RunStatus>> backups(const std::string& cluster) = 0;
+  virtual Result<RunStatus> backup(const std::string& cluster, const std::string& name) = 0;
   // The Backup object as JSON; the log as text, its first 64 MiB.
   virtual Result<std::string> backup_document(const std::string& cluster, const std::string& name) = 0;
   virtual Result<std::string> backup_log(const std::string& cluster, const std::string& name) = 0;
   virtual Result<void> delete_backup(const std::string& cluster, const std::string& name) = 0;
+
+  // The same for restores into a cluster. A plan is kept until five newer ones were made, or the daemon ends.
+  virtual Result<void> start_restore(const std::string& cluster, const NewRestore& restore) = 0;
+  virtual Result<std::vector<RunStatus>> restores(const std::string& cluster) = 0;
+  virtual Result<RunStatus> restore(const std::string& cluster, const std::string& name) = 0;
+  virtual Result<std::string> restore_document(const std::string& cluster, const std::string& name) = 0;
+  virtual Result<std::string> restore_log(const std::string& cluster, const std::string& name) = 0;
+  // Its records; what it brought into the cluster stays.
+  virtual Result<void> delete_restore(const std::string& cluster, const std::string& name) = 0;
 };
 
 struct Services {

@@ -29,4 +29,11 @@ Result<std::string> text_field(const json::object& body, const char* name) {
   return std::string(v->as_string());
 }
 
+Result<bool> flag_field(const json::object& body, const char* name, bool otherwise) {
+  const json::value* v = body.if_contains(name);
+  if (v == nullptr) return otherwise;
+  if (!v->is_bool()) return error(Code::kInvalidArgument, "field \"" + std::string(name) + "\" must be true or false");
+  return v->as_bool();
+}
+
 }  // namespace holdfast

@@ -25,5 +25,7 @@ HttpResponse json_response(const boost::json::value& value, unsigned status = 20
 Result<void> only_keys(const boost::json::object& body, const std::set<std::string>& known);
 // A text of the body; empty when absent. kInvalidArgument when it is something else.
 Result<std::string> text_field(const boost::json::object& body, const char* name);
+// A boolean of the body; `otherwise` when absent.
+Result<bool> flag_field(const boost::json::object& body, const char* name, bool otherwise);
 
 }  // namespace holdfast

@@ -13,13 +13,6 @@ namespace json = boost::json;
 
 namespace {
 
-Result<bool> flag_field(const json::object& body, const char* name, bool otherwise) {
-  const json::value* v = body.if_contains(name);
-  if (v == nullptr) return otherwise;
-  if (!v->is_bool()) return error(Code::kInvalidArgument, "field \"" + std::string(name) + "\" must be true or false");
-  return v->as_bool();
-}
-
 Result<std::vector<std::string>> scopes_field(const json::object& body) {
   std::vector<std::string> scopes;
   const json::value* v = body.if_contains("scopes");

@@ -68,7 +68,7 @@ class Daemon {
     store_ = std::make_unique<Store>(pools);
     local_pools_ = std::make_unique<LocalPools>(*store_);
     clusters_ = std::make_unique<LocalClusters>(ClusterServiceParts{store_.get(), store_.get(), store_.get(), store_.get(), &clock_, &random_,
-                                                                     [this] { return clock_is_sure(); }});
+                                                                     [this] { return clock_is_sure(); }, c_.state_dir});
     clusters_->start();
     HF_CHECK(start_s3());
     return start_admin();

@@ -179,6 +179,7 @@ int main(int argc, char** argv) {
   holdfast::add_bucket_commands(app, context);
   holdfast::add_cluster_commands(app, context);
   holdfast::add_backup_commands(app, context);
+  holdfast::add_restore_commands(app, context);
   holdfast::add_status_command(app, context);
   try {
     app.parse(argc, argv);

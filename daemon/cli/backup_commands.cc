@@ -1,10 +1,9 @@
 #include <boost/json.hpp>
 #include <iostream>
-#include <sstream>
-#include <thread>
 
 #include "daemon/cli/calls.h"
 #include "daemon/cli/output.h"
+#include "daemon/cli/runs.h"
 
 namespace holdfast {
 
@@ -18,43 +17,13 @@ struct BackupArguments {
   bool wait = false;
 };
 
-// Without --cluster: the only one there is.
-Result<std::string> cluster_of(const CliContext& c, const BackupArguments& a) {
-  if (!a.cluster.empty()) return a.cluster;
-  HF_TRY(const json::value answer, client_of(c).call("GET", "/v1/clusters"));
-  const json::array& all = answer.at("clusters").as_array();
-  if (all.size() == 1) return text_at(all.front(), "name");
-  return error(Code::kInvalidArgument, all.empty() ? "there is no cluster; `holdfast cluster add` registers one" : "there are several clusters; name one with --cluster");
-}
-
-Result<json::object> labels_of(const std::string& selector) {
-  json::object labels;
-  std::istringstream parts(selector);
-  for (std::string part; std::getline(parts, part, ',');) {
-    const size_t equals = part.find('=');
-    if (equals == std::string::npos || equals == 0) return error(Code::kInvalidArgument, "--selector: \"" + part + "\" is not KEY=VALUE");
-    const size_t value = part.compare(equals, 2, "==") == 0 ? equals + 2 : equals + 1;
-    labels[part.substr(0, equals)] = part.substr(value);
-  }
-  return labels;
-}
-
 Result<json::object> spec_of(const BackupArguments& a) {
   json::object spec;
-  if (!a.spec_file.empty()) {
-    HF_TRY(const std::string text, read_text_file(a.spec_file));
-    boost::system::error_code ec;
-    const json::value v = json::parse(text, ec);
-    if (ec || !v.is_object()) return error(Code::kInvalidArgument, a.spec_file + " is not a JSON object");
-    spec = v.as_object();
-  }
-  const auto put = [&](const char* key, const std::vector<std::string>& list) {
-    if (!list.empty()) spec[key] = json::array(list.begin(), list.end());
-  };
-  put("includedNamespaces", a.included_namespaces);
-  put("excludedNamespaces", a.excluded_namespaces);
-  put("includedResources", a.included_resources);
-  put("excludedResources", a.excluded_resources);
+  HF_TRY(spec, spec_file(a.spec_file));
+  put_list(spec, "includedNamespaces", a.included_namespaces);
+  put_list(spec, "excludedNamespaces", a.excluded_namespaces);
+  put_list(spec, "includedResources", a.included_resources);
+  put_list(spec, "excludedResources", a.excluded_resources);
   if (!a.selector.empty()) {
     HF_TRY(json::object labels, labels_of(a.selector));
     spec["labelSelector"] = json::object{{"matchLabels", std::move(labels)}};
@@ -64,27 +33,8 @@ Result<json::object> spec_of(const BackupArguments& a) {
   return spec;
 }
 
-// Why it failed; empty where it did not.
-std::string reason_of(const json::value& b) {
-  std::string why = text_at(b, "failure_reason");
-  for (const json::value& v : b.at("validation_errors").as_array()) why += (why.empty() ? "" : "; ") + text_of(v);
-  return why;
-}
-
-// Prints how it ended. An error unless it is Completed.
-Result<void> print_ended(const CliContext& c, const json::value& b) {
-  const std::string phase = text_at(b, "phase"), name = text_at(b, "name");
-  c.told = c.json();
-  if (c.json()) print_json(b);
-  else std::cout << name << ": " << phase << ", " << number_at(b, "items") << " items, " << number_at(b, "warnings") << " warnings, " << number_at(b, "errors") << " errors\n";
-  if (phase == "Completed") return {};
-  std::string why = reason_of(b);
-  if (phase == "PartiallyFailed") why = "`holdfast backup logs " + name + "` says what is missing";
-  return error(Code::kFailedPrecondition, "backup \"" + name + "\" ended as " + phase + (why.empty() ? "" : ": " + why));
-}
-
 Result<void> create(const CliContext& c, const BackupArguments& a) {
-  HF_TRY(const std::string cluster, cluster_of(c, a));
+  HF_TRY(const std::string cluster, cluster_of(c, a.cluster));
   HF_TRY(json::object spec, spec_of(a));
   const std::string path = "/v1/clusters/" + cluster + "/backups";
   AdminClient client = client_of(c);
@@ -93,16 +43,12 @@ Result<void> create(const CliContext& c, const BackupArguments& a) {
     if (!c.json()) std::cout << "backup " << a.name << " of cluster " << cluster << " has been asked for; `holdfast backup list` shows it\n";
     return {};
   }
-  for (int turn = 0;; ++turn) {
-    HF_TRY(const json::value b, client.call("GET", path + "/" + a.name));
-    const std::string phase = text_at(b, "phase");
-    if (phase != "Queued" && phase != "InProgress") return print_ended(c, b);
-    std::this_thread::sleep_for(std::chrono::milliseconds(turn < 100 ? 30 : 500));
-  }
+  HF_TRY(const json::value b, await_end(client, path + "/" + a.name));
+  return print_ended(c, "backup", b);
 }
 
 Result<void> list(const CliContext& c, const BackupArguments& a) {
-  HF_TRY(const std::string cluster, cluster_of(c, a));
+  HF_TRY(const std::string cluster, cluster_of(c, a.cluster));
   HF_TRY(const json::value answer, client_of(c).call("GET", "/v1/clusters/" + cluster + "/backups"));
   if (c.json()) {
     print_json(answer);
@@ -121,14 +67,14 @@ Result<void> list(const CliContext& c, const BackupArguments& a) {
 }
 
 Result<void> describe(const CliContext& c, const BackupArguments& a) {
-  HF_TRY(const std::string cluster, cluster_of(c, a));
+  HF_TRY(const std::string cluster, cluster_of(c, a.cluster));
   HF_TRY(const json::value document, client_of(c).call("GET", "/v1/clusters/" + cluster + "/backups/" + a.name + "/document"));
   print_json(document);
   return {};
 }
 
 Result<void> logs(const CliContext& c, const BackupArguments& a) {
-  HF_TRY(const std::string cluster, cluster_of(c, a));
+  HF_TRY(const std::string cluster, cluster_of(c, a.cluster));
   HF_TRY(const json::value answer, client_of(c).call("GET", "/v1/clusters/" + cluster + "/backups/" + a.name + "/log"));
   if (c.json()) print_json(answer);
   else std::cout << text_at(answer, "log");
@@ -136,7 +82,7 @@ Result<void> logs(const CliContext& c, const BackupArguments& a) {
 }
 
 Result<void> remove(const CliContext& c, const BackupArguments& a) {
-  HF_TRY(const std::string cluster, cluster_of(c, a));
+  HF_TRY(const std::string cluster, cluster_of(c, a.cluster));
   return call_quietly(c, "DELETE", "/v1/clusters/" + cluster + "/backups/" + a.name, nullptr, "deleted");
 }
 

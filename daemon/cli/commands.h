@@ -27,5 +27,6 @@ void add_bucket_commands(CLI::App& app, CliContext& context);
 void add_pool_commands(CLI::App& pool, CliContext& context);
 void add_cluster_commands(CLI::App& app, CliContext& context);
 void add_backup_commands(CLI::App& app, CliContext& context);
+void add_restore_commands(CLI::App& app, CliContext& context);
 
 }  // namespace holdfast

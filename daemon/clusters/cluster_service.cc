@@ -11,10 +11,13 @@ namespace holdfast {
 LocalClusters::LocalClusters(ClusterServiceParts parts)
     : p_(std::move(parts)), registry_(*p_.settings),
       expiry_(registry_, [this](const ClusterStatus& s) { return place_of(s); }, *p_.clock, p_.clock_is_sure),
-      jobs_({p_.clock, p_.random}, *p_.settings, [this] { expiry_.wake(); }) {}
+      backups_("backup", *p_.clock, *p_.settings, [this] { expiry_.wake(); }), restores_("restore", *p_.clock, *p_.settings, [] {}) {}
 
 void LocalClusters::start() {
-  for (const ClusterStatus& s : registry_.all()) jobs_.recover(s.name, place_of(s));
+  for (const ClusterStatus& s : registry_.all()) {
+    recover_backups(s);
+    recover_restores(s);
+  }
   expiry_.start();
 }
 
@@ -89,83 +92,14 @@ Result<ClusterFindings> LocalClusters::check_cluster(const std::string& name) {
 Result<void> LocalClusters::remove_cluster(const std::string& name) {
   std::lock_guard lock(mutex_);
   HF_TRY(const RegisteredCluster cluster, registry_.find(name));
-  if (!jobs_.idle(name)) return error(Code::kFailedPrecondition, "a backup of cluster \"" + name + "\" is running");
+  if (!backups_.idle(name)) return error(Code::kFailedPrecondition, "a backup of cluster \"" + name + "\" is running");
+  if (!restores_.idle(name)) return error(Code::kFailedPrecondition, "a restore of cluster \"" + name + "\" is running");
   HF_CHECK(registry_.remove(name));
-  jobs_.forget(name);
+  backups_.forget(name);
+  restores_.forget(name);
   auto removed = p_.users->remove_user(cluster.status.access_key);
   if (!removed && removed.error().code() != Code::kNotFound) return removed;
   return {};
-}
-
-Result<void> LocalClusters::start_backup(const std::string& cluster, const std::string& name, const std::string& spec) {
-  HF_CHECK(k8s::check_backup_name(name));
-  HF_TRY(const RegisteredCluster c, registry_.find(cluster));
-  const k8s::BackupPlace place = place_of(c.status);
-  if (k8s::restore_point_document(place, name)) {
-    return error(Code::kAlreadyExists, "there is a backup \"" + name + "\" of cluster \"" + cluster + "\"");
-  }
-  k8s::BackupOrder order;
-  order.name = name;
-  order.name_space = c.status.name_space;
-  order.spec = spec;
-  order.annotations[k8s::kKeptBy] = k8s::kKeptByTtl;
-  return jobs_.start(cluster, c.access, place, std::move(order));
-}
-
-namespace {
-
-BackupStatus status_of(const k8s::RestorePoint& p) {
-  BackupStatus s;
-  s.name = p.name;
-  s.phase = p.phase;
-  s.started = p.started;
-  s.completed = p.completed;
-  s.expires = p.expires;
-  s.items = p.items;
-  s.warnings = p.warnings;
-  s.errors = p.errors;
-  return s;
-}
-
-}  // namespace
-
-Result<std::vector<BackupStatus>> LocalClusters::backups(const std::string& cluster) {
-  HF_TRY(const RegisteredCluster c, registry_.find(cluster));
-  std::vector<BackupStatus> out = jobs_.of(cluster);
-  HF_TRY(const auto points, k8s::list_restore_points(place_of(c.status)));
-  for (const k8s::RestorePoint& p : points) {
-    // One that has just ended may still stand among those that run.
-    std::erase_if(out, [&](const BackupStatus& job) { return job.name == p.name; });
-    out.push_back(status_of(p));
-  }
-  std::sort(out.begin(), out.end(), [](const BackupStatus& a, const BackupStatus& b) { return std::pair(a.started, a.name) < std::pair(b.started, b.name); });
-  return out;
-}
-
-Result<BackupStatus> LocalClusters::backup(const std::string& cluster, const std::string& name) {
-  HF_TRY(const RegisteredCluster c, registry_.find(cluster));
-  const auto jobs = jobs_.of(cluster);  // before the restore point: a job that ends in between has become one
-  HF_TRY(const auto point, k8s::find_restore_point(place_of(c.status), name));
-  if (point) return status_of(*point);
-  for (const BackupStatus& s : jobs) {
-    if (s.name == name) return s;
-  }
-  return error(Code::kNotFound, "there is no backup \"" + name + "\" of cluster \"" + cluster + "\"");
-}
-
-Result<std::string> LocalClusters::backup_document(const std::string& cluster, const std::string& name) {
-  HF_TRY(const RegisteredCluster c, registry_.find(cluster));
-  return k8s::restore_point_document(place_of(c.status), name);
-}
-
-Result<std::string> LocalClusters::backup_log(const std::string& cluster, const std::string& name) {
-  HF_TRY(const RegisteredCluster c, registry_.find(cluster));
-  return k8s::restore_point_log(place_of(c.status), name);
-}
-
-Result<void> LocalClusters::delete_backup(const std::string& cluster, const std::string& name) {
-  HF_TRY(const RegisteredCluster c, registry_.find(cluster));
-  return k8s::delete_restore_point(place_of(c.status), name);
 }
 
 }  // namespace holdfast

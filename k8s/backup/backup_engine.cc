@@ -1,21 +1,13 @@
 #include "k8s/backup_engine.h"
 
 #include "k8s/backup/collector.h"
-#include "k8s/backup/object_stream.h"
+#include "k8s/bucket/object_stream.h"
+#include "k8s/bucket/uuid.h"
 #include "storage/base/times.h"
 
 namespace holdfast::k8s {
 
 namespace {
-
-std::string uuid(Random& random) {
-  std::byte raw[16];
-  random.fill(raw);
-  raw[6] = (raw[6] & std::byte{0x0f}) | std::byte{0x40};
-  raw[8] = (raw[8] & std::byte{0x3f}) | std::byte{0x80};
-  const std::string h = hex(raw);
-  return h.substr(0, 8) + "-" + h.substr(8, 4) + "-" + h.substr(12, 4) + "-" + h.substr(16, 4) + "-" + h.substr(20);
-}
 
 // One backup from its order to its outcome.
 class Run {
@@ -108,7 +100,7 @@ class Run {
     annotations["velero.io/source-cluster-k8s-minor-version"] = view_at(server_, "minor");
     annotations["velero.io/resource-timeout"] = "10m0s";
     json::object metadata{{"name", order_.name}, {"namespace", order_.name_space},
-                          {"uid", order_.uid.empty() ? uuid(*services_.random) : order_.uid},
+                          {"uid", order_.uid.empty() ? new_uuid(*services_.random) : order_.uid},
                           {"creationTimestamp", rfc3339(started_ms_)}, {"labels", std::move(labels)}, {"annotations", std::move(annotations)}};
     json::object spec = spec_document_;
     if (!spec.contains("storageLocation")) spec["storageLocation"] = "default";

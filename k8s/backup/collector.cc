@@ -45,11 +45,10 @@ Result<void> Collector::read_namespaces() {
     const json::object& labels = object_at(metadata, "labels");
     const std::string name = text_at(metadata, "name");
     if (view_at(labels, kExcludeLabel) == "true") exempt.push_back(name);
-    const bool by_or = std::any_of(spec_.or_label_selectors.begin(), spec_.or_label_selectors.end(), [&](const LabelSelector& s) { return s.matches(labels); });
     Namespace& n = namespaces_[name];
     n.raw = item;
     n.active = view_at(object_at(o, "status"), "phase") == "Active";
-    n.tracked = n.active && (by_or || (spec_.label_selector && spec_.label_selector->matches(labels)));
+    n.tracked = n.active && spec_.labels.given() && spec_.labels.matches(labels);
     return {};
   };
   HF_CHECK(client_.list("/api/v1/namespaces", {}, on_item));
@@ -65,7 +64,7 @@ Result<void> Collector::read_namespaces() {
     if (!pattern && !namespaces_.contains(name)) log_.error("", "resource: /namespaces name: /" + name + " message: /it is in includedNamespaces and does not exist");
   }
   // A choice by labels among all namespaces takes a namespace only with something in it.
-  if (filter_->every_namespace() && spec_.selects_labels()) return {};
+  if (filter_->every_namespace() && spec_.labels.given()) return {};
   for (auto& [name, n] : namespaces_) {
     n.tracked = n.tracked || (n.active && filter_->includes_namespace(name));
   }

@@ -3,7 +3,7 @@
 
 #include <atomic>
 
-#include "k8s/backup/archive_writer.h"
+#include "k8s/bucket/archive_writer.h"
 #include "k8s/backup/item_set.h"
 #include "k8s/backup/related_items.h"
 #include "k8s/backup/resource_filter.h"

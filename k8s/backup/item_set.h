@@ -7,15 +7,9 @@
 #include <vector>
 
 #include "k8s/client/api_resource.h"
+#include "k8s/spec/item_ref.h"
 
 namespace holdfast::k8s {
-
-// One object of a cluster. Cluster-scoped: no namespace.
-struct ItemRef {
-  std::string group_resource;  // "persistentvolumeclaims", "deployments.apps"
-  std::string name_space;
-  std::string name;
-};
 
 // Not thread-safe.
 class ItemSet {

@@ -29,7 +29,9 @@ bool is_twin(const ApiResource& a, const ApiResource& b) {
 std::vector<const ApiResource*> Lister::kinds() const {
   std::vector<const ApiResource*> out;
   for (const ApiResource& r : discovery_.resources()) {
-    if (r.group_resource() == "namespaces" || !filter_.collects(r)) continue;
+    // What cannot be made cannot be restored: views of the server's own, such as component statuses.
+    const bool lasting = r.can("get") && r.can("create") && r.can("delete");
+    if (r.group_resource() == "namespaces" || !lasting || !filter_.collects(r)) continue;
     const bool twin = std::any_of(out.begin(), out.end(), [&](const ApiResource* o) { return is_twin(*o, r); });
     if (!twin) out.push_back(&r);
   }
@@ -39,8 +41,8 @@ std::vector<const ApiResource*> Lister::kinds() const {
 
 std::vector<std::string> Lister::selectors() const {
   std::vector<std::string> out;
-  for (const LabelSelector& s : spec_.or_label_selectors) out.push_back(s.text());
-  if (out.empty()) out.push_back(spec_.label_selector ? spec_.label_selector->text() : std::string());
+  for (const LabelSelector& s : spec_.labels.any) out.push_back(s.text());
+  if (out.empty()) out.push_back(spec_.labels.all ? spec_.labels.all->text() : std::string());
   return out;
 }
 

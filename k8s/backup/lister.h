@@ -3,7 +3,7 @@
 
 #include "k8s/backup/item_queue.h"
 #include "k8s/backup/resource_filter.h"
-#include "k8s/backup/run_log.h"
+#include "k8s/bucket/run_log.h"
 
 namespace holdfast::k8s {
 

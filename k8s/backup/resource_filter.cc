@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "k8s/spec/resource_names.h"
 #include "storage/base/text.h"
 
 namespace holdfast::k8s {
@@ -12,30 +13,11 @@ namespace {
 constexpr const char* kVolumeSnapshots = "volumesnapshots.snapshot.storage.k8s.io";
 constexpr const char* kVolumeSnapshotContents = "volumesnapshotcontents.snapshot.storage.k8s.io";
 
-enum class Scope { kAny, kCluster, kNamespaced };
-
-std::vector<std::string> resolved(const std::vector<std::string>& names, const Discovery& discovery, Scope scope) {
-  std::vector<std::string> out;
-  for (const std::string& name : names) {
-    const ApiResource* r = discovery.find(name);
-    if (r == nullptr) {
-      out.push_back(name);  // a pattern, or nothing; then it matches nothing, instead of everything
-    } else if (scope == Scope::kAny || r->namespaced == (scope == Scope::kNamespaced)) {
-      out.push_back(r->group_resource());
-    }
-  }
-  return out;
-}
-
 // Without the snapshots, which stay out by themselves: an exclusion of theirs says nothing about the rest.
-NameLists resolved(const NameLists& lists, const Discovery& discovery, Scope scope) {
-  NameLists out{resolved(lists.included, discovery, scope), resolved(lists.excluded, discovery, scope)};
+NameLists without_snapshots(const NameLists& lists, const Discovery& discovery, Scope scope) {
+  NameLists out = resolved(lists, discovery, scope);
   std::erase_if(out.excluded, [](const std::string& name) { return name == kVolumeSnapshots || name == kVolumeSnapshotContents; });
   return out;
-}
-
-bool everything(const NameLists& lists) {
-  return lists.excluded.empty() && (lists.included.empty() || (lists.included.size() == 1 && lists.included.front() == "*"));
 }
 
 }  // namespace
@@ -47,10 +29,10 @@ ResourceFilter::ResourceFilter(const BackupSpec& spec, const Discovery& discover
   std::vector<std::string> wanted = namespaces_.included;
   std::sort(wanted.begin(), wanted.end());
   std::sort(namespaces.begin(), namespaces.end());
-  every_namespace_ = everything(namespaces_) || (namespaces_.excluded.empty() && wanted == namespaces);
-  resources_ = resolved(spec.resources, discovery, Scope::kAny);
-  cluster_scoped_ = resolved(spec.cluster_scoped, discovery, Scope::kCluster);
-  namespace_scoped_ = resolved(spec.namespace_scoped, discovery, Scope::kNamespaced);
+  every_namespace_ = namespaces_.everything() || (namespaces_.excluded.empty() && wanted == namespaces);
+  resources_ = without_snapshots(spec.resources, discovery, Scope::kAny);
+  cluster_scoped_ = without_snapshots(spec.cluster_scoped, discovery, Scope::kCluster);
+  namespace_scoped_ = without_snapshots(spec.namespace_scoped, discovery, Scope::kNamespaced);
 }
 
 bool ResourceFilter::named_somewhere(const std::string& name) const {
@@ -68,7 +50,7 @@ bool ResourceFilter::collects(const ApiResource& r) const {
   }
   if (r.namespaced) return namespace_scoped_.includes(name);
   if (cluster_scoped_.excludes(name)) return false;
-  if (!cluster_scoped_.any() && every_namespace() && everything(namespace_scoped_)) return true;
+  if (!cluster_scoped_.any() && every_namespace() && namespace_scoped_.everything()) return true;
   return is_namespaces || (!cluster_scoped_.included.empty() && cluster_scoped_.includes(name));
 }
 

@@ -1,7 +1,7 @@
 // Which resources and objects a backup takes, as Velero decides it.
 #pragma once
 
-#include "k8s/backup/backup_spec.h"
+#include "k8s/spec/backup_spec.h"
 #include "k8s/client/discovery.h"
 
 namespace holdfast::k8s {

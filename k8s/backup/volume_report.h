@@ -1,8 +1,8 @@
 // Volumes of a backup and what became of their data: B-volumeinfo.json, and the errors and warnings about it.
 #pragma once
 
-#include "k8s/backup/backup_spec.h"
-#include "k8s/backup/run_log.h"
+#include "k8s/spec/backup_spec.h"
+#include "k8s/bucket/run_log.h"
 
 namespace holdfast::k8s {
 

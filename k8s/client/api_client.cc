@@ -130,14 +130,27 @@ Result<std::string> ApiClient::call(const std::string& method, const std::string
   request.headers.add("accept", accept);
   if (!body.empty()) request.headers.add("content-type", content_type);
   request.body = body;
-  const bool repeatable = method == "GET" || method == "PUT" || method == "DELETE" || content_type == kApplyPatch;
+  return exchange(std::move(request), method == "GET" || method == "PUT" || method == "DELETE" || content_type == kApplyPatch);
+}
+
+Result<std::string> ApiClient::create(const std::string& collection, const std::string& query, const std::string& object) {
+  ClientRequest request = request_to("POST", query.empty() ? collection : collection + "?" + query);
+  request.headers.add("accept", "application/json");
+  request.headers.add("content-type", "application/json");
+  request.body = object;
+  return exchange(std::move(request), true);
+}
+
+bool ApiClient::pause(std::chrono::milliseconds wait) const { return stop_aware_sleep(stop_.get_token(), wait); }
+
+Result<std::string> ApiClient::exchange(ClientRequest request, bool repeatable) {
   Try attempt{SteadyClock::now() + options_.retry_for, options_.first_wait, repeatable};
   for (;;) {
     auto response = send(request, nullptr);
     if (response && response->status / 100 == 2) return std::move(response->body);
     if (again(attempt, response)) continue;
     if (!response) return std::unexpected(std::move(response.error()));
-    return std::unexpected(api_error(method + " " + target.substr(0, target.find('?')), *response));
+    return std::unexpected(api_error(request.method + " " + request.target.substr(0, request.target.find('?')), *response));
   }
 }
 

@@ -44,6 +44,11 @@ class ApiClient {
   // the server acted; everything is after 429.
   Result<std::string> call(const std::string& method, const std::string& target, const std::string& body = {},
                            const std::string& content_type = "application/json", const std::string& accept = "application/json");
+  // POSTs an object that bears its name, so that it may be tried again after any failure: where an earlier try had
+  // reached the server after all, the answer is kAlreadyExists. `query`: "dryRun=All", or empty.
+  Result<std::string> create(const std::string& collection, const std::string& query, const std::string& object);
+  // Waits; false: stop() was called.
+  bool pause(std::chrono::milliseconds wait) const;
   // Does it answer right now, to one try?
   Result<void> probe();
   Result<std::string> get(const std::string& target) { return call("GET", target); }
@@ -62,6 +67,7 @@ class ApiClient {
   Result<ClientResponse> send(ClientRequest request, const HttpClient::Sink* sink);
   // Decides about another try and waits for it. False: this answer is the last.
   bool again(Try& attempt, const Result<ClientResponse>& answer) const;
+  Result<std::string> exchange(ClientRequest request, bool repeatable);
   Result<ClientResponse> page(const std::string& target, const ListSplitter::OnItem& on_item, std::string& metadata);
   std::shared_ptr<HttpClient> http_for(const Credential& credential);
 

@@ -1,5 +1,6 @@
 #include "k8s/cluster_check.h"
 
+#include "k8s/client/access_review.h"
 #include "k8s/client/discovery.h"
 #include "k8s/client/json_access.h"
 
@@ -7,35 +8,18 @@ namespace holdfast::k8s {
 
 namespace {
 
-struct Permission {
-  std::string verb, group, resource, subresource;
-  std::string text() const {
-    return verb + " " + resource + (subresource.empty() ? "" : "/" + subresource) + (group.empty() ? "" : "." + group);
-  }
-};
-
-// https://kubernetes.io/docs/reference/kubernetes-api/authorization-resources/self-subject-access-review-v1/
-Result<bool> allowed(ApiClient& client, const Permission& p) {
-  json::object attributes{{"verb", p.verb}, {"group", p.group}, {"resource", p.resource}};
-  if (!p.subresource.empty()) attributes["subresource"] = p.subresource;
-  const json::object review{{"apiVersion", "authorization.k8s.io/v1"}, {"kind", "SelfSubjectAccessReview"},
-                            {"spec", json::object{{"resourceAttributes", std::move(attributes)}}}};
-  HF_TRY(const std::string answer, client.call("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", json::serialize(review)));
-  return is_true(object_at(object_or_empty(answer), "status"), "allowed");
-}
-
 Result<void> note_missing(ApiClient& client, const Permission& p, std::vector<std::string>& missing) {
-  HF_TRY(const bool yes, allowed(client, p));
+  HF_TRY(const bool yes, access_allowed(client, p));
   if (!yes) missing.push_back(p.text());
   return {};
 }
 
 // Everything at once where the role says so, else kind by kind, to name what is missing.
 Result<void> check_verb(ApiClient& client, const Discovery& discovery, const std::string& verb, std::vector<std::string>& missing) {
-  HF_TRY(const bool all, allowed(client, {verb, "*", "*", ""}));
+  HF_TRY(const bool all, access_allowed(client, {verb, "*", "*", "", ""}));
   if (all) return {};
   for (const ApiResource& r : discovery.resources()) {
-    if (r.can(verb)) HF_CHECK(note_missing(client, {verb, r.group, r.name, ""}, missing));
+    if (r.can(verb)) HF_CHECK(note_missing(client, {verb, r.group, r.name, "", ""}, missing));
   }
   return {};
 }
@@ -53,14 +37,14 @@ Result<ClusterReport> check_cluster(const ClusterAccess& access, Clock& clock) {
   report.kinds = discovery.resources().size();
   for (const MissingGroup& m : discovery.missing()) report.missing_groups.push_back(m.group_version + ": " + m.reason);
   for (const char* verb : {"list", "get"}) HF_CHECK(check_verb(client, discovery, verb, report.missing_for_backup));
-  for (const char* verb : {"get", "create"}) HF_CHECK(note_missing(client, {verb, "", "pods", "exec"}, report.missing_for_backup));
+  for (const char* verb : {"get", "create"}) HF_CHECK(note_missing(client, {verb, "", "pods", "exec", ""}, report.missing_for_backup));
   for (const char* verb : {"create", "update", "patch", "delete"}) {
-    HF_TRY(const bool all, allowed(client, {verb, "*", "*", ""}));
+    HF_TRY(const bool all, access_allowed(client, {verb, "*", "*", "", ""}));
     if (!all) report.missing_for_restore.push_back(std::string(verb) + " *.*");
   }
   for (const char* resource : {"roles", "clusterroles"}) {
     for (const char* verb : {"escalate", "bind"}) {
-      HF_CHECK(note_missing(client, {verb, "rbac.authorization.k8s.io", resource, ""}, report.missing_for_restore));
+      HF_CHECK(note_missing(client, {verb, "rbac.authorization.k8s.io", resource, "", ""}, report.missing_for_restore));
     }
   }
   return report;

@@ -29,6 +29,12 @@ Result<Discovery> Discovery::read(ApiClient& client) {
   return d;
 }
 
+// Versions come in order of preference.
+void Discovery::add(ApiResource a) {
+  const bool known = std::any_of(resources_.begin(), resources_.end(), [&](const ApiResource& x) { return x.group == a.group && x.name == a.name; });
+  (known ? other_versions_ : resources_).push_back(std::move(a));
+}
+
 Result<void> Discovery::add_aggregated(std::string_view document) {
   HF_TRY(const json::object root, parse_object(document));
   add_groups(root);
@@ -39,7 +45,6 @@ void Discovery::add_groups(const json::object& root) {
   for (const json::value& g : array_at(root, "items")) {
     if (!g.is_object()) continue;
     const std::string group = text_at(object_at(g.get_object(), "metadata"), "name");
-    std::vector<std::string> seen;  // versions come in order of preference
     for (const json::value& v : array_at(g.get_object(), "versions")) {
       if (!v.is_object()) continue;
       const json::object& version = v.get_object();
@@ -53,9 +58,7 @@ void Discovery::add_groups(const json::object& root) {
         ApiResource a{group, name, text_at(resource, "resource"), text_at(object_at(resource, "responseKind"), "kind"),
                       text_at(resource, "singularResource"), texts_at(resource, "shortNames"), texts_at(resource, "verbs"),
                       text_at(resource, "scope") == "Namespaced"};
-        if (!a.can("list") || contains(seen, a.name)) continue;
-        seen.push_back(a.name);
-        resources_.push_back(std::move(a));
+        if (a.can("list")) add(std::move(a));
       }
     }
   }
@@ -69,8 +72,7 @@ Result<void> Discovery::add_legacy(const std::string& group, const std::string& 
     ApiResource a{group, version, text_at(o, "name"), text_at(o, "kind"), text_at(o, "singularName"), texts_at(o, "shortNames"),
                   texts_at(o, "verbs"), is_true(o, "namespaced")};
     if (!a.can("list") || a.name.find('/') != std::string::npos) continue;
-    const bool known = std::any_of(resources_.begin(), resources_.end(), [&](const ApiResource& x) { return x.group == group && x.name == a.name; });
-    if (!known) resources_.push_back(std::move(a));
+    add(std::move(a));
   }
   return {};
 }
@@ -112,6 +114,15 @@ const ApiResource* Discovery::find(std::string_view name) const {
       continue;
     }
     if (r.name == wanted || r.singular == wanted || lower(r.kind) == wanted || contains(r.short_names, wanted)) return &r;
+  }
+  return nullptr;
+}
+
+const ApiResource* Discovery::find_version(std::string_view group_resource, std::string_view version) const {
+  for (const auto* list : {&resources_, &other_versions_}) {
+    for (const ApiResource& r : *list) {
+      if (r.version == version && r.group_resource() == group_resource) return &r;
+    }
   }
   return nullptr;
 }

@@ -25,6 +25,8 @@ class Discovery {
 
   // "deployments.apps", "deployments", "deploy", "deployment" or "Deployment": the one that is first in order.
   const ApiResource* find(std::string_view name) const;
+  // In exactly this version; nullptr where the server does not serve it.
+  const ApiResource* find_version(std::string_view group_resource, std::string_view version) const;
   const ApiResource* find_kind(std::string_view api_version, std::string_view kind) const;
 
   // For tests: reads the two documents of aggregated discovery.
@@ -35,7 +37,10 @@ class Discovery {
   Result<void> add_group_versions(ApiClient& client);
   Result<void> add_legacy(const std::string& group, const std::string& version, std::string_view document);
 
+  void add(ApiResource resource);
+
   std::vector<ApiResource> resources_;
+  std::vector<ApiResource> other_versions_;  // of kinds that are in resources_
   std::vector<MissingGroup> missing_;
 };
 

@@ -30,6 +30,23 @@ std::vector<std::string> texts_at(const json::object& o, std::string_view key) {
   return out;
 }
 
+json::object* object_in(json::object& o, std::string_view key) {
+  json::value* v = o.if_contains(key);
+  return v != nullptr ? v->if_object() : nullptr;
+}
+
+json::array* array_in(json::object& o, std::string_view key) {
+  json::value* v = o.if_contains(key);
+  return v != nullptr ? v->if_array() : nullptr;
+}
+
+uint64_t count_at(const json::object& o, std::string_view key) {
+  const json::value* v = o.if_contains(key);
+  if (v == nullptr) return 0;
+  if (v->is_int64()) return v->get_int64() < 0 ? 0 : static_cast<uint64_t>(v->get_int64());
+  return v->is_uint64() ? v->get_uint64() : 0;
+}
+
 const bool* flag_at(const json::object& o, std::string_view key) {
   const json::value* v = o.if_contains(key);
   return v != nullptr ? v->if_bool() : nullptr;

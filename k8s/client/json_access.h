@@ -17,6 +17,11 @@ inline std::string text_at(const json::object& o, std::string_view key) { return
 const json::object& object_at(const json::object& o, std::string_view key);
 const json::array& array_at(const json::object& o, std::string_view key);
 std::vector<std::string> texts_at(const json::object& o, std::string_view key);
+// For changing: nullptr when absent or of another type.
+json::object* object_in(json::object& o, std::string_view key);
+json::array* array_in(json::object& o, std::string_view key);
+// A count; 0 when absent, negative or no integer.
+uint64_t count_at(const json::object& o, std::string_view key);
 // nullptr when absent or no boolean.
 const bool* flag_at(const json::object& o, std::string_view key);
 inline bool is_true(const json::object& o, std::string_view key) {

@@ -1,9 +1,9 @@
 // What comes from clusters and their owners: kubeconfig, lists, discovery, plugins' answers, backup specifications, gzip.
 // The first byte chooses.
-#include "k8s/backup/backup_spec.h"
-#include "k8s/backup/go_duration.h"
-#include "k8s/backup/gzip_reader.h"
-#include "k8s/backup/gzip_writer.h"
+#include "k8s/spec/backup_spec.h"
+#include "k8s/spec/go_duration.h"
+#include "k8s/bucket/gzip_reader.h"
+#include "k8s/bucket/gzip_writer.h"
 #include "k8s/backup/related_items.h"
 #include "k8s/backup/resource_filter.h"
 #include "k8s/client/credentials.h"
@@ -56,7 +56,7 @@ void fuzz_spec(std::string_view text) {
     (void)filter.admits(r, "here");
     (void)r.path("a", "b");
   }
-  if (spec.label_selector) (void)spec.label_selector->matches(*document);
+  (void)spec.labels.matches(*document);
   for (const char* kind : {"pods", "persistentvolumeclaims", "serviceaccounts"}) {
     (void)related_items(kind, *document, {});
     (void)changed_for_backup(kind, *document, "b");

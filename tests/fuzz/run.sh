@@ -16,8 +16,8 @@ protocol=(s3gw/protocol/s3_error.cc s3gw/protocol/xml.cc s3gw/protocol/operation
           storage/net/http_types.cc storage/net/transfer_coding.cc storage/net/sigv4.cc)
 auth=(s3gw/auth/sigv4_check.cc s3gw/auth/sigv4_claim.cc s3gw/auth/chunked_body.cc)
 kube=(k8s/client/json_access.cc k8s/client/cluster_access.cc k8s/client/kubeconfig.cc k8s/client/credentials.cc k8s/client/exec_plugin.cc
-      k8s/client/list_splitter.cc k8s/client/api_resource.cc k8s/client/api_client.cc k8s/client/discovery.cc k8s/backup/label_selector.cc k8s/backup/go_duration.cc
-      k8s/backup/backup_spec.cc k8s/backup/resource_filter.cc k8s/backup/related_items.cc k8s/backup/gzip_reader.cc k8s/backup/gzip_writer.cc
+      k8s/client/list_splitter.cc k8s/client/api_resource.cc k8s/client/api_client.cc k8s/client/discovery.cc k8s/spec/label_selector.cc k8s/spec/go_duration.cc
+      k8s/spec/backup_spec.cc k8s/spec/name_lists.cc k8s/backup/resource_filter.cc k8s/backup/related_items.cc k8s/bucket/gzip_reader.cc k8s/bucket/gzip_writer.cc
       storage/net/http_client.cc storage/net/http_types.cc)
 log=(storage/log/record.cc storage/log/segment_header.cc storage/log/superblock.cc storage/crypto/aead.cc storage/index/facts.cc)
 

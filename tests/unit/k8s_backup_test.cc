@@ -1,14 +1,14 @@
 // What a backup takes, without a server: specifications, filters, selectors, archives.
 #include <gtest/gtest.h>
 
-#include "k8s/backup/archive_writer.h"
-#include "k8s/backup/go_duration.h"
-#include "k8s/backup/gzip_reader.h"
+#include "k8s/bucket/archive_writer.h"
+#include "k8s/spec/go_duration.h"
+#include "k8s/bucket/gzip_reader.h"
 #include "k8s/backup/item_queue.h"
-#include "k8s/backup/object_stream.h"
+#include "k8s/bucket/object_stream.h"
 #include "k8s/backup/related_items.h"
 #include "k8s/backup/resource_filter.h"
-#include "k8s/backup/run_log.h"
+#include "k8s/bucket/run_log.h"
 #include "tests/support/store_fixture.h"
 
 #include <thread>

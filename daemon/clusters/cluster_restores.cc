@@ -1,0 +1,137 @@
+// Restores of clusters.
+#include <algorithm>
+
+#include "daemon/clusters/cluster_service.h"
+#include "k8s/restore_engine.h"
+#include "storage/base/names.h"
+
+namespace holdfast {
+
+namespace {
+
+RunStatus status_of(const k8s::RestoreRecord& r) {
+  RunStatus s;
+  s.name = r.name;
+  s.backup = r.backup;
+  s.phase = r.phase;
+  s.started = r.started;
+  s.completed = r.completed;
+  s.failure_reason = r.failure_reason;
+  s.items = r.items;
+  s.total = r.total;
+  s.warnings = r.warnings;
+  s.errors = r.errors;
+  return s;
+}
+
+// What one restore needs while it waits and runs.
+struct RestoreTask {
+  k8s::ClusterAccess access;
+  k8s::BackupPlace place;
+  k8s::RestoreOrder order;
+  k8s::EngineServices services;
+  k8s::RestoreProgress progress;
+
+  JobEnd run(std::stop_token stop) {
+    const k8s::RestoreOutcome o = k8s::restore(access, place, order, services, progress, std::move(stop));
+    JobEnd end;
+    end.status.phase = o.phase;
+    end.status.failure_reason = o.failure_reason;
+    end.status.items = o.items;
+    end.status.total = o.total;
+    end.status.warnings = o.warnings;
+    end.status.errors = o.errors;
+    end.status.validation_errors = o.validation_errors;
+    end.status.lacks = o.lacks;
+    end.status.plan = o.plan;
+    // What the record cannot say has to be shown from here.
+    end.recorded = !order.plan && o.lacks.empty() && o.validation_errors.empty() && static_cast<bool>(k8s::restore_document(place, order.name));
+    return end;
+  }
+};
+
+}  // namespace
+
+void LocalClusters::recover_restores(const ClusterStatus& cluster) {
+  const k8s::BackupPlace place = place_of(cluster);
+  restores_.recover(cluster.name, [&](const std::string& name) -> Result<bool> {
+    HF_CHECK(k8s::record_broken_restore(place, name, kDaemonEnded, *p_.clock));
+    return false;  // the record shows it
+  });
+}
+
+Result<void> LocalClusters::start_restore(const std::string& cluster, const NewRestore& restore) {
+  if (!is_dns_subdomain(restore.name)) {
+    return error(Code::kInvalidArgument, "\"" + restore.name + "\" is no name of a restore: lower case letters, digits, '-' and '.', 253 at most");
+  }
+  HF_TRY(const RegisteredCluster c, registry_.find(cluster));
+  HF_TRY(const RegisteredCluster source, registry_.find(restore.from_cluster.empty() ? cluster : restore.from_cluster));
+  auto task = std::make_shared<RestoreTask>();
+  task->access = c.access;
+  task->place = place_of(c.status);
+  task->services = {p_.clock, p_.random};
+  if (k8s::restore_document(task->place, restore.name)) {
+    return error(Code::kAlreadyExists, "there is a restore \"" + restore.name + "\" of cluster \"" + cluster + "\"");
+  }
+  task->order.name = restore.name;
+  task->order.name_space = c.status.name_space;
+  task->order.spec = restore.spec;
+  task->order.source = place_of(source.status);
+  task->order.spool_directory = p_.spool_directory;
+  task->order.plan = restore.plan;
+  task->order.refuse_incomplete = !restore.partial;
+  task->order.namespace_timeout = std::chrono::seconds(restore.namespace_timeout_s);
+  Job job;
+  job.name = restore.name;
+  job.leaves_traces = !restore.plan;
+  job.run = [task](std::stop_token stop) { return task->run(std::move(stop)); };
+  job.show_progress = [task](RunStatus& s) {
+    s.items = task->progress.items;
+    s.total = task->progress.total;
+  };
+  return restores_.start(cluster, std::move(job));
+}
+
+Result<std::vector<RunStatus>> LocalClusters::restores(const std::string& cluster) {
+  HF_TRY(const RegisteredCluster c, registry_.find(cluster));
+  std::vector<RunStatus> out = restores_.of(cluster);
+  HF_TRY(const auto records, k8s::list_restores(place_of(c.status)));
+  for (const k8s::RestoreRecord& r : records) {
+    const bool known = std::any_of(out.begin(), out.end(), [&](const RunStatus& job) { return job.name == r.name; });
+    if (!known) out.push_back(status_of(r));
+  }
+  std::erase_if(out, [](const RunStatus& s) { return !s.plan.empty(); });
+  std::sort(out.begin(), out.end(), [](const RunStatus& a, const RunStatus& b) { return std::pair(a.started, a.name) < std::pair(b.started, b.name); });
+  return out;
+}
+
+Result<RunStatus> LocalClusters::restore(const std::string& cluster, const std::string& name) {
+  HF_TRY(const RegisteredCluster c, registry_.find(cluster));
+  for (RunStatus& s : restores_.of(cluster)) {
+    if (s.name == name) return std::move(s);
+  }
+  HF_TRY(const auto record, k8s::find_restore(place_of(c.status), name));
+  if (record) return status_of(*record);
+  return error(Code::kNotFound, "there is no restore \"" + name + "\" of cluster \"" + cluster + "\"");
+}
+
+Result<std::string> LocalClusters::restore_document(const std::string& cluster, const std::string& name) {
+  HF_TRY(const RegisteredCluster c, registry_.find(cluster));
+  return k8s::restore_document(place_of(c.status), name);
+}
+
+Result<std::string> LocalClusters::restore_log(const std::string& cluster, const std::string& name) {
+  HF_TRY(const RegisteredCluster c, registry_.find(cluster));
+  return k8s::restore_log(place_of(c.status), name);
+}
+
+Result<void> LocalClusters::delete_restore(const std::string& cluster, const std::string& name) {
+  HF_TRY(const RegisteredCluster c, registry_.find(cluster));
+  for (const RunStatus& s : restores_.of(cluster)) {
+    if (s.name == name && (s.phase == "Queued" || s.phase == "InProgress")) return error(Code::kFailedPrecondition, "restore \"" + name + "\" is running");
+  }
+  restores_.forget(cluster, name);
+  return k8s::delete_restore(place_of(c.status), name);
+}
+
+}  // namespace holdfast

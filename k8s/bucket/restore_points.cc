@@ -1,0 +1,73 @@
+// Restore points in their bucket.
+#include "k8s/bucket/directory.h"
+#include "k8s/bucket/gzip_reader.h"
+#include "k8s/bucket/object_stream.h"
+#include "k8s/backup_engine.h"
+#include "k8s/client/json_access.h"
+#include "storage/base/names.h"
+
+namespace holdfast::k8s {
+
+namespace {
+
+constexpr uint64_t kMaxDocumentBytes = 4 << 20;
+constexpr uint64_t kMaxLogBytes = 64 << 20;
+constexpr const char* kDocument = "velero-backup.json";
+
+}  // namespace
+
+Result<void> check_backup_name(const std::string& name) {
+  if (is_dns_subdomain(name)) return {};
+  return error(Code::kInvalidArgument, "\"" + name + "\" is no name of a backup: lower case letters, digits, '-' and '.', 253 at most");
+}
+
+std::string restore_point_key(const BackupPlace& place, const std::string& name, const std::string& file) {
+  return place.prefix + "backups/" + name + "/" + file;
+}
+
+Result<std::string> restore_point_document(const BackupPlace& place, const std::string& name) {
+  auto text = get_object(*place.store, place.bucket, restore_point_key(place, name, kDocument), kMaxDocumentBytes);
+  if (!text && text.error().code() == Code::kNotFound) return error(Code::kNotFound, "there is no backup \"" + name + "\"");
+  return text;
+}
+
+Result<std::string> restore_point_log(const BackupPlace& place, const std::string& name) {
+  HF_CHECK(restore_point_document(place, name));
+  HF_TRY(const std::string packed, get_object(*place.store, place.bucket, restore_point_key(place, name, name + "-logs.gz"), kMaxLogBytes));
+  return gunzip(packed, kMaxLogBytes);
+}
+
+Result<std::optional<RestorePoint>> find_restore_point(const BackupPlace& place, const std::string& name) {
+  const auto text = restore_point_document(place, name);
+  if (!text && text.error().code() != Code::kNotFound) return std::unexpected(text.error());
+  const json::object document = text ? object_or_empty(*text) : json::object();
+  const json::object& status = object_at(document, "status");
+  if (status.empty()) return std::nullopt;
+  return RestorePoint{name, text_at(status, "phase"), text_at(status, "startTimestamp"), text_at(status, "completionTimestamp"),
+                      text_at(status, "expiration"), count_at(object_at(status, "progress"), "itemsBackedUp"),
+                      count_at(status, "warnings"), count_at(status, "errors"),
+                      view_at(object_at(object_at(document, "metadata"), "annotations"), kKeptBy) == kKeptByTtl};
+}
+
+Result<std::vector<RestorePoint>> list_restore_points(const BackupPlace& place) {
+  std::vector<RestorePoint> out;
+  HF_TRY(const auto names, directories(place, "backups/"));
+  for (const std::string& name : names) {
+    HF_TRY(auto point, find_restore_point(place, name));
+    if (point) out.push_back(std::move(*point));
+  }
+  return out;
+}
+
+Result<void> delete_restore_point(const BackupPlace& place, const std::string& name) {
+  HF_CHECK(check_backup_name(name));
+  HF_CHECK(restore_point_document(place, name));
+  HF_CHECK(remove_object(place, restore_point_key(place, name, kDocument)));
+  return delete_leftovers(place, name);
+}
+
+Result<void> delete_leftovers(const BackupPlace& place, const std::string& name) {
+  return remove_directory(place, restore_point_key(place, name, ""));
+}
+
+}  // namespace holdfast::k8s

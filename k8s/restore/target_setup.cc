@@ -1,0 +1,106 @@
+#include "k8s/restore/target_setup.h"
+
+#include <algorithm>
+
+#include "k8s/restore/item_transforms.h"
+#include "k8s/restore/restore_order.h"
+
+namespace holdfast::k8s {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+constexpr milliseconds kDiscoveryTimeout{30'000};
+constexpr milliseconds kFirstWait{50}, kLongestWait{1'000};
+
+// Waits longer each time; false when the time is over or the client was stopped.
+class Patience {
+ public:
+  Patience(ApiClient& client, milliseconds timeout) : client_(client), end_(Clock::now() + timeout) {}
+  bool wait() {
+    if (Clock::now() + wait_ > end_) return false;
+    const bool more = client_.pause(wait_);
+    wait_ = std::min(wait_ * 2, kLongestWait);
+    return more;
+  }
+
+ private:
+  ApiClient& client_;
+  const Clock::time_point end_;
+  milliseconds wait_ = kFirstWait;
+};
+
+std::string namespace_object(const RestoreSource& source, const std::string& name, const std::string& target) {
+  json::object made{{"apiVersion", "v1"}, {"kind", "Namespace"}};
+  json::object metadata{{"name", target}};
+  const SourceItem* item = source.find({kNamespaces, "", name});
+  const auto object = item != nullptr ? source.load(*item) : Result<json::object>(json::object());
+  if (object) {
+    for (const char* field : {"labels", "annotations"}) {
+      const json::object& texts = object_at(object_at(*object, "metadata"), field);
+      if (!texts.empty()) metadata[field] = texts;
+    }
+    // The server writes it, with the name.
+    if (json::object* labels = object_in(metadata, "labels")) labels->erase("kubernetes.io/metadata.name");
+    if (!object_at(*object, "spec").empty()) made["spec"] = object_at(*object, "spec");
+  }
+  made["metadata"] = std::move(metadata);
+  return json::serialize(made);
+}
+
+// "True", "False", or empty; with the message.
+std::pair<std::string, std::string> condition_of(const json::object& object, std::string_view type) {
+  for (const json::value& v : array_at(object_at(object, "status"), "conditions")) {
+    if (v.is_object() && view_at(v.get_object(), "type") == type) return {text_at(v.get_object(), "status"), text_at(v.get_object(), "message")};
+  }
+  return {};
+}
+
+}  // namespace
+
+NamespaceState ensure_namespace(ApiClient& client, const RestoreSource& source, const RestoreSpec& spec, const std::string& name, milliseconds timeout) {
+  const std::string& target = spec.target_namespace(name);
+  Patience patience(client, timeout);
+  for (;;) {
+    const auto live = client.get("/api/v1/namespaces/" + target);
+    if (live) {
+      if (view_at(object_at(object_or_empty(*live), "status"), "phase") != "Terminating") return {};
+      if (!patience.wait()) return {false, "namespace " + target + " is still terminating after " + std::to_string(timeout.count() / 1000) + " seconds"};
+      continue;
+    }
+    // Not allowed to look is not allowed to say that it is missing.
+    const bool missing = live.error().code() == Code::kNotFound || live.error().code() == Code::kPermissionDenied;
+    if (!missing) return {false, live.error().message()};
+    const auto made = client.create("/api/v1/namespaces", "", namespace_object(source, name, target));
+    if (made) return {true, {}};
+    if (made.error().code() != Code::kAlreadyExists) return {false, "namespace " + target + " cannot be made: " + made.error().message()};
+    if (live.error().code() == Code::kPermissionDenied) return {};
+  }
+}
+
+Result<void> await_definition(ApiClient& client, const std::string& name, milliseconds timeout) {
+  Patience patience(client, timeout);
+  for (;;) {
+    HF_TRY(const std::string text, client.get(std::string("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/") + name));
+    const json::object definition = object_or_empty(text);
+    if (condition_of(definition, "Established").first == "True") return {};
+    const auto [accepted, why] = condition_of(definition, "NamesAccepted");
+    if (accepted == "False") return error(Code::kFailedPrecondition, "the API server does not accept its names: " + why);
+    if (!patience.wait()) return error(Code::kFailedPrecondition, "it is not established after " + std::to_string(timeout.count() / 1000) + " seconds");
+  }
+}
+
+Result<Discovery> discover_with(ApiClient& client, const std::vector<std::string>& group_resources) {
+  Patience patience(client, kDiscoveryTimeout);
+  for (;;) {
+    HF_TRY(Discovery discovery, Discovery::read(client));
+    const bool all = std::all_of(group_resources.begin(), group_resources.end(), [&](const std::string& name) {
+      return std::any_of(discovery.resources().begin(), discovery.resources().end(), [&](const ApiResource& r) { return r.group_resource() == name; });
+    });
+    if (all || !patience.wait()) return discovery;
+  }
+}
+
+}  // namespace holdfast::k8s

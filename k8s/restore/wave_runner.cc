@@ -1,0 +1,67 @@
+#include "k8s/restore/wave_runner.h"
+
+#include <thread>
+
+namespace holdfast::k8s {
+
+namespace {
+
+// More than this only wait for each other in the API server.
+constexpr size_t kWriters = 16;
+
+bool is_tried_again(const std::string& group_resource) {
+  return group_resource != "pods" && group_resource != "replicasets.apps" && group_resource != "jobs.batch";
+}
+
+}  // namespace
+
+void WaveRunner::run(const std::vector<std::string>& group_resources) {
+  std::vector<Task> tasks;
+  for (const std::string& name : group_resources) {
+    const auto kind = p_.source->kinds().find(name);
+    if (kind == p_.source->kinds().end()) continue;
+    for (const SourceItem& item : kind->second.items) {
+      if (item.chosen) tasks.push_back({&kind->first, &item});
+    }
+  }
+  run_all(std::move(tasks), false);
+}
+
+void WaveRunner::run_failed_again() { run_all(std::exchange(failed_, {}), true); }
+
+void WaveRunner::run_all(std::vector<Task> tasks, bool last_try) {
+  std::atomic<size_t> next{0};
+  const auto work = [&] {
+    for (size_t at = next++; at < tasks.size() && !stop_.stop_requested(); at = next++) run_one(tasks[at], last_try);
+  };
+  std::vector<std::jthread> helpers;
+  for (size_t i = 1; i < std::min(kWriters, tasks.size()); ++i) helpers.emplace_back(work);
+  work();
+}
+
+void WaveRunner::run_one(Task& task, bool last_try) {
+  ItemResult result;
+  result.target = {*task.group_resource, p_.target_namespace(task.item->name_space()), task.item->name()};
+  result.why = p_.namespace_problem(task.item->name_space());
+  if (result.why.empty()) {
+    auto object = p_.source->load(*task.item);
+    if (object) {
+      result = p_.writer->write(*task.group_resource, std::move(*object));
+    } else {
+      result.why = object.error().message();
+      last_try = true;
+    }
+  } else {
+    last_try = true;
+  }
+  const bool failed = result.action == ItemAction::kFailed;
+  if (failed && !last_try && is_tried_again(*task.group_resource)) {
+    std::lock_guard lock(mutex_);
+    failed_.push_back(std::move(task));
+    return;
+  }
+  p_.report->add(std::move(result));
+  ++*p_.items;
+}
+
+}  // namespace holdfast::k8s

@@ -1,0 +1,209 @@
+"""Restores into a real, blank cluster: what is there afterwards is compared with the cluster that was backed up."""
+
+import json
+import subprocess
+import unittest
+
+from harness import wait_until
+from kube_cluster import KUBE, ClusterTest, KubeCluster
+
+MANIFESTS = [str(KUBE / "manifests" / name) for name in ("town.yaml", "harbour.yaml")]
+# Kinds that do not change by themselves.
+KINDS = (("configmaps", True), ("secrets", True), ("deployments.apps", True), ("services", True), ("lamps.town.example", True), ("jobs.batch", True),
+         ("cronjobs.batch", True), ("roles.rbac.authorization.k8s.io", True), ("rolebindings.rbac.authorization.k8s.io", True), ("pods", True),
+         ("persistentvolumeclaims", True), ("serviceaccounts", True), ("ingresses.networking.k8s.io", True), ("replicasets.apps", True),
+         ("poddisruptionbudgets.policy", True), ("namespaces", False), ("persistentvolumes", False),
+         ("clusterroles.rbac.authorization.k8s.io", False), ("clusterrolebindings.rbac.authorization.k8s.io", False),
+         ("priorityclasses.scheduling.k8s.io", False), ("storageclasses.storage.k8s.io", False),
+         ("validatingwebhookconfigurations.admissionregistration.k8s.io", False), ("customresourcedefinitions.apiextensions.k8s.io", False))
+
+
+def without(holder, *names):
+    for name in names:
+        holder.pop(name, None)
+
+
+def comparable(item):
+    """Without what servers set anew for every object, and without the marks of a restore."""
+    item = json.loads(json.dumps(item))
+    metadata = item["metadata"]
+    without(metadata, "uid", "resourceVersion", "generation", "creationTimestamp", "generateName", "managedFields", "ownerReferences")
+    labels = metadata.get("labels", {})
+    without(labels, "velero.io/restore-name", "velero.io/backup-name")
+    if not labels:
+        metadata.pop("labels", None)
+    item.pop("status", None)
+    spec = item.get("spec", {})
+    kind = item["kind"]
+    if kind == "Service" and spec.get("clusterIP") != "None":
+        without(spec, "clusterIP", "clusterIPs")
+        for port in spec["ports"]:
+            if port.get("nodePort") != 31234:
+                port.pop("nodePort", None)
+    if kind == "PersistentVolumeClaim":  # binding and provisioning are the controllers' notes
+        annotations = {k: v for k, v in metadata.pop("annotations", {}).items() if "pv.kubernetes.io/" not in k and "storage-provisioner" not in k}
+        metadata.update({"annotations": annotations} if annotations else {})
+    if kind == "PersistentVolume":
+        without(spec.get("claimRef", {}), "uid", "resourceVersion")
+    if kind == "Secret" and item["type"] == "kubernetes.io/service-account-token":
+        item["data"] = sorted(item["data"])
+        without(metadata["annotations"], "kubernetes.io/service-account.uid")
+    if kind == "Job":
+        for holder in (spec.get("selector", {}).get("matchLabels", {}), spec["template"]["metadata"]["labels"]):
+            without(holder, "controller-uid", "batch.kubernetes.io/controller-uid")
+    return item
+
+
+class RestoreTest(ClusterTest):
+    cluster_name, cluster_index = "kube-restore", 13
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.target = KubeCluster("kube-target", 14)
+        cls.addClassCleanup(cls.target.close)
+        for manifest in MANIFESTS:
+            subprocess.run(["kubectl", "apply", "-f", manifest], env=cls.cluster.environment, capture_output=True)
+        wait_until("the definition", lambda: "lamps" in cls.cluster.kubectl("api-resources", "--api-group=town.example"))
+        for manifest in MANIFESTS:
+            cls.cluster.kubectl("apply", "-f", manifest)
+        cls.cluster.kubectl("apply", "--server-side", "--field-manager=flux", "-f", "-", input=json.dumps(
+            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "applied", "namespace": "harbour"}, "data": {"a": "b"}}))
+        for name_space, claim in (("town", "cellar"), ("harbour", "quay")):
+            wait_until("a claim to be bound", lambda: "Bound" == cls.cluster.kubectl(
+                "-n", name_space, "get", "pvc", claim, "-o", "jsonpath={.status.phase}"))
+        wait_until("the pods", lambda: len(cls.cluster.objects("pods", "-n", "harbour")) == 2)
+        wait_until("the token", lambda: cls.cluster.kubectl("-n", "harbour", "get", "secret", "harbour-token", "-o", "jsonpath={.data.token}"))
+        cls.daemon.cli("cluster", "add", "old", "--kubeconfig", str(cls.cluster.kubeconfig))
+        cls.daemon.cli("cluster", "add", "new", "--kubeconfig", str(cls.target.kubeconfig))
+        cls.daemon.cli("backup", "create", "whole", "--cluster", "old", "--wait")
+        cls.whole = json.loads(cls.daemon.cli("--output", "json", "restore", "create", "all", "--cluster", "new", "--from-cluster", "old", "--backup", "whole",
+                                              "--wait", check=False).stdout)
+        cls.before, cls.after = cls.live_kinds(cls.cluster), cls.live_kinds(cls.target)
+
+    def restore(self, name, *arguments, phase="Completed", cluster="new", source="old", backup="whole"):
+        done = self.daemon.cli("--output", "json", "restore", "create", name, "--cluster", cluster, "--from-cluster", source, "--backup", backup,
+                               "--wait", *arguments, check=False)
+        ended = json.loads(done.stdout)
+        self.assertEqual(phase, ended.get("phase"), done.stdout + done.stderr + self.complaints(name, cluster))
+        self.assertEqual(0 if phase == "Completed" else 1, done.returncode)
+        return ended
+
+    def complaints(self, name, cluster="new"):
+        log = self.daemon.cli("restore", "logs", name, "--cluster", cluster, check=False).stdout
+        return "\n".join(line for line in log.splitlines() if "level=info" not in line)
+
+    @staticmethod
+    def live(cluster, resource, namespaced):
+        items = cluster.objects(resource, *(["--all-namespaces"] if namespaced else []))
+        return {(i["metadata"].get("namespace"), i["metadata"]["name"]): i for i in items}
+
+    @classmethod
+    def live_kinds(cls, cluster):
+        return {(resource, *key): item for resource, namespaced in KINDS for key, item in cls.live(cluster, resource, namespaced).items()}
+
+    def assert_same(self, restored, original):
+        # Of every volume that is to be made anew there is no object; what each cluster has of its own is not compared.
+        original = {k: v for k, v in original.items() if k not in (("persistentvolumes", None, "quay"), ("configmaps", "town", "scratch"))}
+        self.assertEqual(set(original), set(restored))
+        for key, item in original.items():
+            if key[2] in ("kube-root-ca.crt", "extension-apiserver-authentication", "kubernetes"):
+                continue
+            wanted, got = comparable(item), comparable(restored[key])
+            if key == ("persistentvolumeclaims", "harbour", "quay"):
+                self.assertNotIn("volumeName", got["spec"])
+                without(wanted["spec"], "volumeName")
+            self.assertEqual(wanted, got, key)
+
+    def test_a_whole_cluster(self):
+        self.assertEqual(("Completed", 0, 0), (self.whole["phase"], self.whole["errors"], self.whole["warnings"]), self.complaints("all"))
+        self.assertGreater(self.whole["items"], 200)
+        self.assert_same(self.after, self.before)
+        # Controllers took over what was restored, instead of making it again.
+        deployment = self.target.objects("deployments", "-n", "harbour")[0]
+        wait_until("the deployment to adopt its replica set", lambda: all(
+            owner["uid"] == deployment["metadata"]["uid"] for r in self.target.objects("replicasets", "-n", "harbour") for owner in r["metadata"]["ownerReferences"]))
+        self.assertEqual(1, len(self.target.objects("replicasets", "-n", "harbour")))
+        self.assertEqual(2, len(self.target.objects("pods", "-n", "harbour")))
+        wait_until("the claim to be bound", lambda: "Bound" == self.target.kubectl("-n", "town", "get", "pvc", "cellar", "-o", "jsonpath={.status.phase}"))
+
+    def test_again_changes_nothing(self):
+        self.restore("first", "--include-namespaces", "village")
+        before = self.target.objects("configmaps", "-n", "village")
+        ended = self.restore("second", "--include-namespaces", "village")
+        self.assertEqual(0, ended["warnings"])
+        self.assertEqual(before, self.target.objects("configmaps", "-n", "village"))
+
+    def test_existing_objects(self):
+        self.restore("before", "--include-namespaces", "village")
+        well = lambda: self.target.objects("configmaps", "-n", "village", "--field-selector=metadata.name=well")[0]
+        self.addCleanup(self.target.kubectl, "delete", "namespace", "village")
+        self.target.kubectl("-n", "village", "patch", "configmap", "well", "--type=merge", "-p", '{"data": {"depth": "1", "mine": "x"}}')
+        ended = self.restore("kept", "--include-namespaces", "village")
+        self.assertEqual(1, ended["warnings"])
+        self.assertEqual({"depth": "1", "mine": "x"}, well()["data"])
+        self.restore("updated", "--include-namespaces", "village", "--existing-resource-policy", "update")
+        self.assertEqual({"depth": "9"}, well()["data"])
+        self.assertEqual("updated", well()["metadata"]["labels"]["velero.io/restore-name"])
+
+    def test_mapped_namespaces(self):
+        self.restore("mapped", "--include-namespaces", "town,harbour", "--namespace-mappings", "town:city,harbour:port", "--exclude-resources",
+                     "persistentvolumes,persistentvolumeclaims,pods,services")
+        for name_space in ("city", "port"):
+            self.addCleanup(self.target.kubectl, "delete", "namespace", name_space, "--wait=false")
+        self.assertEqual({"region": "north", "kubernetes.io/metadata.name": "city"}, self.target.objects("namespaces", "--field-selector=metadata.name=city")[0]["metadata"]["labels"])
+        self.assertEqual({"port"}, {s["namespace"] for b in self.target.objects("rolebindings", "-n", "port") for s in b["subjects"]})
+        self.assertEqual({"city"}, {s["metadata"]["namespace"] for s in self.target.objects("serviceaccounts", "-n", "city")})
+
+    def test_a_taken_node_port_is_named(self):
+        ended = self.restore("ports", "--include-namespaces", "harbour", "--include-resources", "services", "--namespace-mappings", "harbour:ports", phase="PartiallyFailed")
+        self.addCleanup(self.target.kubectl, "delete", "namespace", "ports", "--wait=false")
+        self.assertEqual((1, 1, 2), (ended["errors"], len(self.target.objects("services", "-n", "ports")), ended["items"]))
+        self.assertIn("services ports/asked: failed", self.daemon.cli("restore", "logs", "ports", "--cluster", "new").stdout)
+
+    def test_managers_of_fields_stay(self):
+        self.restore("managers", "--include-namespaces", "harbour", "--include-resources", "configmaps", "--selector", "", "--namespace-mappings", "harbour:managers")
+        self.addCleanup(self.target.kubectl, "delete", "namespace", "managers", "--wait=false")
+        restored = self.target.objects("configmaps", "-n", "managers", "--field-selector=metadata.name=applied")[0]
+        self.assertEqual([("flux", "Apply")], [(m["manager"], m["operation"]) for m in restored["metadata"]["managedFields"]])
+
+    def test_plan_writes_nothing(self):
+        before = self.target.kubectl("get", "namespaces,clusterroles,crd", "-o", "name")
+        done = self.daemon.cli("--output", "json", "restore", "plan", "--cluster", "new", "--from-cluster", "old", "--backup", "whole",
+                               "--namespace-mappings", "town:dream")
+        plan = json.loads(done.stdout)
+        self.assertEqual([], plan["lacks"])
+        actions = {(i["resource"], i["namespace"], i["name"]): i["action"] for i in plan["plan"]["items"]}
+        self.assertEqual("created", actions["configmaps", "dream", "archive"])
+        self.assertEqual("created", actions["namespaces", "", "dream"])
+        self.assertEqual("skipped", actions["namespaces", "", "kube-system"])
+        self.assertEqual("left out", actions["persistentvolumes", "", "quay"])
+        self.assertEqual(before, self.target.kubectl("get", "namespaces,clusterroles,crd", "-o", "name"))
+        self.assertEqual([], [r["name"] for r in json.loads(self.daemon.cli("--output", "json", "restore", "list", "--cluster", "new").stdout)["restores"]
+                              if r["name"].startswith("plan")])
+
+    def test_what_is_missing_is_named_before_anything_is_written(self):
+        self.cluster.kubectl("create", "namespace", "exotic")
+        self.addCleanup(self.cluster.kubectl, "delete", "namespace", "exotic")
+        definition = json.loads(self.cluster.kubectl("get", "crd", "lamps.town.example", "-o", "json").replace("lamp", "plant").replace("Lamp", "Plant"))
+        for manifest in ({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "plants.town.example"}, "spec": definition["spec"]},
+                         {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "pot", "namespace": "exotic"},
+                          "spec": {"accessModes": ["ReadWriteOnce"], "storageClassName": "rare", "resources": {"requests": {"storage": "1Gi"}}}}):
+            self.cluster.kubectl("apply", "-f", "-", input=json.dumps(manifest))
+        wait_until("the definition", lambda: "plants" in self.cluster.kubectl("api-resources", "--api-group=town.example"))
+        self.cluster.kubectl("apply", "-f", "-", input=json.dumps({"apiVersion": "town.example/v1", "kind": "Plant", "metadata": {"name": "fern", "namespace": "exotic"}}))
+        self.daemon.cli("backup", "create", "exotic", "--cluster", "old", "--include-namespaces", "exotic", "--wait")
+        ended = self.restore("lacking", "--include-cluster-resources=false", phase="Failed", backup="exotic")
+        lacks = ["it does not serve plants.town.example, 1 object; their definition is in the restore point: include cluster-scoped resources to bring it along", "claim exotic/pot needs storage class rare, which is not there"]
+        self.assertEqual(lacks, ended["lacks"])
+        self.assertIn("nothing was written", ended["failure_reason"])
+        self.assertNotIn("exotic", self.target.kubectl("get", "namespaces", "-o", "name"))
+        ended = self.restore("partial", "--include-cluster-resources=false", "--partial", phase="PartiallyFailed", backup="exotic")
+        self.addCleanup(self.target.kubectl, "delete", "namespace", "exotic", "--wait=false")
+        self.assertEqual((1, lacks), (ended["errors"], ended["lacks"]))
+        self.assertEqual(1, len(self.target.objects("persistentvolumeclaims", "-n", "exotic")))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
