@@ -28,6 +28,11 @@ HttpEndpoint endpoint_of(const ClusterAccess& access, const Credential& credenti
   return e;
 }
 
+// The API server is well and says so at once; its webhook is not, and may be for as long as nobody mends it.
+bool is_failing_webhook(const ClientResponse& response) {
+  return response.status == 500 && response.body.find("failed calling webhook") != std::string::npos;
+}
+
 bool stop_aware_sleep(std::stop_token stop, milliseconds wait) {
   std::mutex mutex;
   std::condition_variable_any wake;
@@ -109,6 +114,7 @@ bool ApiClient::again(Try& attempt, const Result<ClientResponse>& answer) const 
     const unsigned status = answer->status;
     const std::string_view after = answer->headers.get("retry-after");
     const bool asked = status == 429 || (status == 503 && !after.empty());
+    if (is_failing_webhook(*answer)) return false;
     if (!asked && !(attempt.repeatable && (status == 500 || status == 502 || status == 503 || status == 504))) return false;
     int seconds = 0;
     if (std::from_chars(after.data(), after.data() + after.size(), seconds).ec == std::errc() && seconds >= 0 && seconds <= 3600) {

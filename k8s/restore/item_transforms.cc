@@ -32,12 +32,26 @@ void erase_by_name(json::object& holder, std::string_view list, const std::strin
   *entries = std::move(kept);
 }
 
+// An earlier restore by Velero lets a pod wait for its volumes. Nobody would ever end that wait again.
+void erase_waiting(json::object& spec) {
+  json::array* containers = array_in(spec, "initContainers");
+  if (containers == nullptr) return;
+  json::array kept;
+  for (json::value& c : *containers) {
+    const std::string_view name = c.is_object() ? view_at(c.get_object(), "name") : std::string_view();
+    if (name != "restore-wait" && name != "restic-wait") kept.push_back(std::move(c));
+  }
+  if (kept.empty()) spec.erase("initContainers");
+  else *containers = std::move(kept);
+}
+
 // Where it ran, and tokens that clusters before 1.24 mounted from secrets of theirs.
 void pod(json::object& o, const TransformContext&) {
   json::object* spec = object_in(o, "spec");
   if (spec == nullptr) return;
   spec->erase("nodeName");
   spec->erase("priority");
+  erase_waiting(*spec);
   const std::string tokens = text_at(*spec, "serviceAccountName") + "-token-";
   erase_by_name(*spec, "volumes", tokens);
   for (const char* list : {"containers", "initContainers"}) {

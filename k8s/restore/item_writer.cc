@@ -74,6 +74,10 @@ struct ItemWriter::Item {
   ItemResult result;
 
   std::string path() const { return resource->path(result.target.name_space, result.target.name); }
+  void fail(const Status& status) {
+    result.unreachable = status.retryable();
+    end(ItemAction::kFailed, status.message());
+  }
   void end(ItemAction action, std::string why = {}, bool warning = false) {
     result.action = action;
     if (!result.why.empty() && !why.empty()) result.why += "; ";
@@ -170,20 +174,20 @@ void ItemWriter::create(Item& item) const {
   // A service whose node port is taken may be there itself.
   const bool may_exist = done.error().code() == Code::kAlreadyExists || (item.group_resource == "services" && done.error().code() == Code::kInvalidArgument);
   const auto live = may_exist ? client_.get(item.path()) : std::unexpected(done.error());
-  if (!live) return item.end(ItemAction::kFailed, done.error().message());
+  if (!live) return item.fail(done.error());
   settle(item, *live);
 }
 
 void ItemWriter::plan(Item& item) const {
   const auto live = client_.get(item.path());
   if (live) return settle(item, *live);
-  if (live.error().code() != Code::kNotFound) return item.end(ItemAction::kFailed, live.error().message());
+  if (live.error().code() != Code::kNotFound) return item.fail(live.error());
   item.end(ItemAction::kCreated);
   if (options_.namespace_is_new && !item.result.target.name_space.empty() && options_.namespace_is_new(item.result.target.name_space)) return;
   const auto tried = client_.create(item.resource->path(item.result.target.name_space), "dryRun=All", json::serialize(item.object));
   // An admission webhook that cannot be asked without effect says nothing about the object.
   if (tried || tried.error().message().find("dry run") != std::string::npos) return;
-  item.end(ItemAction::kFailed, tried.error().message());
+  item.fail(tried.error());
 }
 
 bool ItemWriter::restores_status(const Item& item) const {

@@ -137,8 +137,14 @@ class Run {
                          const auto found = namespace_problems_.find(name);
                          return found == namespace_problems_.end() ? std::string() : found->second;
                        },
-                       [this](const std::string& name) { return spec_.target_namespace(name); }},
+                       [this](const std::string& name) { return spec_.target_namespace(name); }, [this] { return client_.probe(); }},
                       std::move(stop));
+  }
+
+  static Result<void> not_given_up(WaveRunner& runner) {
+    const auto why = runner.given_up();
+    if (!why) return {};
+    return error(why->code(), "it was given up, the API server does not answer any more: " + why->message());
   }
 
   Result<void> plan(std::stop_token stop) {
@@ -156,6 +162,7 @@ class Run {
     WaveRunner runner = this->runner(writer, stop);
     for (const auto& wave : waves()) runner.run(wave);
     runner.run_failed_again();
+    HF_CHECK(not_given_up(runner));
     outcome_.plan = plan_json(report_);
     return {};
   }
@@ -168,6 +175,7 @@ class Run {
     writer.use(&discovery_);
     WaveRunner runner = this->runner(writer, stop);
     runner.run({kDefinitions});
+    HF_CHECK(not_given_up(runner));
     HF_CHECK(await_definitions());
     writer.use(&discovery_);
     make_namespaces();
@@ -176,6 +184,7 @@ class Run {
       runner.run(wave);
     }
     runner.run_failed_again();
+    HF_CHECK(not_given_up(runner));
     if (spec_.restore_volumes != false) {
       for (const VolumeRecord* v : source_->volumes_with_data()) {
         log_.error(spec_.target_namespace(v->claim_namespace), v->text() + ": its data (" + v->method + ") was not brought back: this server cannot do that yet");

@@ -26,6 +26,7 @@ struct ItemResult {
   ItemRef target;       // with the namespace it goes to
   std::string why;      // a sentence; empty where the action says it all
   bool warning = false; // of a skip, or beside a creation
+  bool unreachable = false;  // it failed because the server did not answer
 };
 
 // "created", as Velero's lists have it; "left out".

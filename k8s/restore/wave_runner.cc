@@ -32,11 +32,16 @@ void WaveRunner::run_failed_again() { run_all(std::exchange(failed_, {}), true);
 void WaveRunner::run_all(std::vector<Task> tasks, bool last_try) {
   std::atomic<size_t> next{0};
   const auto work = [&] {
-    for (size_t at = next++; at < tasks.size() && !stop_.stop_requested(); at = next++) run_one(tasks[at], last_try);
+    for (size_t at = next++; at < tasks.size() && !stop_.stop_requested() && !given_up(); at = next++) run_one(tasks[at], last_try);
   };
   std::vector<std::jthread> helpers;
   for (size_t i = 1; i < std::min(kWriters, tasks.size()); ++i) helpers.emplace_back(work);
   work();
+}
+
+std::optional<Status> WaveRunner::given_up() {
+  std::lock_guard lock(mutex_);
+  return given_up_;
 }
 
 void WaveRunner::run_one(Task& task, bool last_try) {
@@ -55,6 +60,12 @@ void WaveRunner::run_one(Task& task, bool last_try) {
     last_try = true;
   }
   const bool failed = result.action == ItemAction::kFailed;
+  if (result.unreachable) {
+    if (auto answer = p_.probe(); !answer) {
+      std::lock_guard lock(mutex_);
+      given_up_ = std::move(answer.error());
+    }
+  }
   if (failed && !last_try && is_tried_again(*task.group_resource)) {
     std::lock_guard lock(mutex_);
     failed_.push_back(std::move(task));

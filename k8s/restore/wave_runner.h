@@ -17,6 +17,8 @@ struct WaveParts {
   // Why nothing of a namespace of the backup can be written; empty where it can.
   std::function<std::string(const std::string& name_space)> namespace_problem;
   std::function<std::string(const std::string& name_space)> target_namespace;
+  // Does the server answer at all?
+  std::function<Result<void>()> probe;
 };
 
 class WaveRunner {
@@ -27,6 +29,8 @@ class WaveRunner {
   // Once more what failed, since what it needed may have come after it; after that a failure is final. Pods and the
   // like are not tried again: their controllers have long made others.
   void run_failed_again();
+  // Why it was given up: the server does not answer any more. What was not tried then is not reported.
+  std::optional<Status> given_up();
 
  private:
   struct Task {
@@ -40,6 +44,7 @@ class WaveRunner {
   const std::stop_token stop_;
   std::mutex mutex_;
   std::vector<Task> failed_;
+  std::optional<Status> given_up_;
 };
 
 }  // namespace holdfast::k8s

@@ -22,10 +22,24 @@ class VeleroTest(unittest.TestCase):
         cls.stage = Stage(iscsi=True, address=cls.cluster.host, certificate=certificate)
         cls.addClassCleanup(cls.stage.close)
         cls.daemon = cls.stage.daemon
+        cls.found_town()  # before Velero starts: it looks only every five minutes which kinds there are
         cls.daemon.cli("bucket", "create", "velero")
         made = json.loads(cls.daemon.cli("--output", "json", "user", "create", "--role", "read-write", "--scope", "velero").stdout)
         script("velero-in.sh", cls.cluster.name, S3=cls.daemon.endpoint, CACERT=str(certificate.certificate), BUCKET="velero",
                AK=made["access_key"], SK=made["secret_key"])
+        cls.add_outside_location()
+
+    @classmethod
+    def add_outside_location(cls):
+        """Velero sees the restore points that Holdfast keeps of this cluster, and may add to them."""
+        cls.daemon.cli("cluster", "add", "prod", "--kubeconfig", str(cls.cluster.kubeconfig))
+        credentials = cls.certificate_directory / "outside-credentials"
+        made = json.loads(cls.daemon.cli("--output", "json", "user", "create", "--role", "read-write", "--scope", "holdfast/clusters/prod").stdout)
+        credentials.write_text(f"[default]\naws_access_key_id={made['access_key']}\naws_secret_access_key={made['secret_key']}\n")
+        cls.cluster.kubectl("-n", "velero", "create", "secret", "generic", "outside", f"--from-file=cloud={credentials}")
+        run(["velero", "backup-location", "create", "outside", "--provider", "aws", "--bucket", "holdfast", "--prefix", "clusters/prod",
+             "--config", f"region=us-east-1,s3ForcePathStyle=true,s3Url={cls.daemon.endpoint}",
+             "--cacert", str(cls.certificate.certificate), "--credential", "outside=cloud", "--backup-sync-period", "5s"], cls.environment)
 
     def kubectl(self, *arguments):
         return self.cluster.kubectl(*arguments)
@@ -83,30 +97,56 @@ class VeleroTest(unittest.TestCase):
             out[resource, name] = json.loads(self.kubectl("get", resource, name, "-o", "json"))[field]
         return out
 
-    def test_velero_restores_what_holdfast_backed_up_from_outside(self):
+    @classmethod
+    def found_town(cls):
         manifest = str(KUBE / "manifests" / "town.yaml")
-        subprocess.run(["kubectl", "apply", "-f", manifest], env=self.environment, capture_output=True)  # the definition comes first
-        wait_until("the definition", lambda: "lamps" in self.kubectl("api-resources", "--api-group=town.example"))
-        self.kubectl("apply", "-f", manifest)
-        self.kubectl("-n", "town", "wait", "--for=condition=Ready", "pod/guard", "--timeout=120s")
-        before = self.essence()
+        subprocess.run(["kubectl", "apply", "-f", manifest], env=cls.environment, capture_output=True)  # the definition comes first
+        wait_until("the definition", lambda: "lamps" in cls.cluster.kubectl("api-resources", "--api-group=town.example"))
+        cls.cluster.kubectl("apply", "-f", manifest)
+        cls.cluster.kubectl("-n", "town", "wait", "--for=condition=Ready", "pod/guard", "--timeout=120s")
 
-        self.daemon.cli("cluster", "add", "prod", "--kubeconfig", str(self.cluster.kubeconfig))
+    def lose_town(self):
+        self.kubectl("delete", "namespace", "town", "--wait=true")
+        self.kubectl("delete", "crd/lamps.town.example", "clusterrole/town-clerk", "clusterrolebinding/town-clerk", "pv/cellar", "priorityclass/urgent")
+
+    def test_holdfast_restores_what_velero_backed_up(self):
+        self.found_town()
+        before = self.essence()
+        self.velero("backup", "create", "by-velero", "--include-namespaces", "town", "--include-cluster-resources=true", "--snapshot-volumes=false",
+                    "--storage-location", "outside", "--wait")
+        self.assertEqual("Completed", self.phase("backup", "by-velero"), self.velero("backup", "logs", "by-velero")[-3000:])
+        self.lose_town()
+        self.daemon.cli("restore", "create", "by-holdfast", "--backup", "by-velero", "--include-namespaces", "town", "--include-cluster-resources=true", "--wait")
+        self.kubectl("-n", "town", "wait", "--for=condition=Ready", "pod/guard", "--timeout=120s")
+        self.assertEqual(before, self.essence())
+        self.assertNotIn("restore-wait", self.kubectl("-n", "town", "get", "pods", "-o", "yaml"))
+
+    def test_volume_data_that_velero_saved_is_not_forgotten(self):
+        self.kubectl("apply", "-f", str(KUBE / "manifests" / "csi-demo.yaml"))
+        self.kubectl("-n", "csid", "wait", "--for=condition=Ready", "pod/writer", "--timeout=120s")
+        wait_until("the volume's data", lambda: "/f" in self.digests("csid"), 60)
+        self.velero("backup", "create", "with-data", "--include-namespaces", "csid", "--default-volumes-to-fs-backup", "--snapshot-volumes=false",
+                    "--storage-location", "outside", "--wait")
+        self.assertEqual("Completed", self.phase("backup", "with-data"), self.velero("backup", "logs", "with-data")[-3000:])
+        arguments = ("--backup", "with-data", "--namespace-mappings", "csid:empty")
+        done = self.daemon.cli("--output", "json", "restore", "create", "refused", *arguments, "--wait", check=False)
+        ended = json.loads(done.stdout)
+        self.assertEqual("Failed", ended["phase"], ended)
+        self.assertRegex("\n".join(ended["lacks"]), r"csid/\S+: its data \(PodVolumeBackup\) is in the restore point and cannot be brought back")
+        self.assertNotIn("namespace/empty", self.kubectl("get", "namespaces", "-o", "name"))
+        self.daemon.cli("restore", "create", "without", *arguments, "--restore-volumes=false", "--wait")
+        self.kubectl("-n", "empty", "wait", "--for=condition=Ready", "pod/writer", "--timeout=120s")
+
+    def test_velero_restores_what_holdfast_backed_up_from_outside(self):
+        self.found_town()
+        before = self.essence()
         self.daemon.cli("backup", "create", "outside", "--include-namespaces", "town", "--wait")
-        credentials = self.certificate_directory / "outside-credentials"
-        made = json.loads(self.daemon.cli("--output", "json", "user", "create", "--role", "read-write", "--scope", "holdfast/clusters/prod").stdout)
-        credentials.write_text(f"[default]\naws_access_key_id={made['access_key']}\naws_secret_access_key={made['secret_key']}\n")
-        self.kubectl("-n", "velero", "create", "secret", "generic", "outside", f"--from-file=cloud={credentials}")
-        self.velero("backup-location", "create", "outside", "--provider", "aws", "--bucket", "holdfast", "--prefix", "clusters/prod",
-                    "--config", f"region=us-east-1,s3ForcePathStyle=true,s3Url={self.daemon.endpoint}",
-                    "--cacert", str(self.certificate.certificate), "--credential", "outside=cloud", "--backup-sync-period", "5s")
         wait_until("Velero to find the backup", lambda: "outside" in self.kubectl("-n", "velero", "get", "backups", "-o", "name"), 120)
         described = self.velero("backup", "describe", "outside", "--details")
         self.assertIn("town.example/v1/Lamp:\n    - town/corner", described)
         self.assertIn("Backed up a total of", self.velero("backup", "logs", "outside"))
 
-        self.kubectl("delete", "namespace", "town", "--wait=true")
-        self.kubectl("delete", "crd/lamps.town.example", "clusterrole/town-clerk", "clusterrolebinding/town-clerk", "pv/cellar", "priorityclass/urgent")
+        self.lose_town()
         self.velero("restore", "create", "from-outside", "--from-backup", "outside", "--wait")
         self.assertEqual("Completed", self.phase("restore", "from-outside"), self.velero("restore", "logs", "from-outside")[-3000:])
         self.kubectl("-n", "town", "wait", "--for=condition=Ready", "pod/guard", "--timeout=120s")

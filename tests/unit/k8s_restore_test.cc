@@ -275,7 +275,7 @@ TEST(Transforms, TakeOffWhatServersSet) {
 
 TEST(Transforms, PodsForgetTheirNodeAndOldTokens) {
   const json::object o = transformed("pods", R"({"metadata":{"name":"p"},"spec":{"nodeName":"n","priority":7,"serviceAccountName":"sa",
-      "volumes":[{"name":"sa-token-x1"},{"name":"data"}],"containers":[{"volumeMounts":[{"name":"sa-token-x1"},{"name":"data"}]}],"initContainers":[{"name":"i"}]}})");
+      "volumes":[{"name":"sa-token-x1"},{"name":"data"}],"containers":[{"volumeMounts":[{"name":"sa-token-x1"},{"name":"data"}]}],"initContainers":[{"name":"restore-wait"},{"name":"i"}]}})");
   EXPECT_EQ(object(R"({"serviceAccountName":"sa","volumes":[{"name":"data"}],"containers":[{"volumeMounts":[{"name":"data"}]}],"initContainers":[{"name":"i"}]})"), o.at("spec").as_object());
 }
 
