@@ -139,12 +139,14 @@ Result<std::string> ApiClient::call(const std::string& method, const std::string
   return exchange(std::move(request), method == "GET" || method == "PUT" || method == "DELETE" || content_type == kApplyPatch);
 }
 
-Result<std::string> ApiClient::create(const std::string& collection, const std::string& query, const std::string& object) {
-  ClientRequest request = request_to("POST", query.empty() ? collection : collection + "?" + query);
-  request.headers.add("accept", "application/json");
+Result<void> ApiClient::create(const std::string& collection, const std::string& query, const std::string& object) {
+  // Nobody reads warnings about unknown fields, nor the object that comes back: its metadata will do.
+  ClientRequest request = request_to("POST", collection + "?fieldValidation=Ignore" + (query.empty() ? "" : "&" + query));
+  request.headers.add("accept", "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json");
   request.headers.add("content-type", "application/json");
   request.body = object;
-  return exchange(std::move(request), true);
+  HF_CHECK(exchange(std::move(request), true));
+  return {};
 }
 
 bool ApiClient::pause(std::chrono::milliseconds wait) const { return stop_aware_sleep(stop_.get_token(), wait); }

@@ -46,7 +46,7 @@ class ApiClient {
                            const std::string& content_type = "application/json", const std::string& accept = "application/json");
   // POSTs an object that bears its name, so that it may be tried again after any failure: where an earlier try had
   // reached the server after all, the answer is kAlreadyExists. `query`: "dryRun=All", or empty.
-  Result<std::string> create(const std::string& collection, const std::string& query, const std::string& object);
+  Result<void> create(const std::string& collection, const std::string& query, const std::string& object);
   // Waits; false: stop() was called.
   bool pause(std::chrono::milliseconds wait) const;
   // Does it answer right now, to one try?

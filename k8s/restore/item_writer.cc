@@ -164,7 +164,7 @@ void ItemWriter::create(Item& item) const {
   const std::string collection = item.resource->path(item.result.target.name_space);
   const std::string query = "fieldManager=" + percent_encode(item.owner.manager, false);
   const std::string body = json::serialize(item.object);
-  Result<std::string> done;
+  Result<void> done;
   for (int turn = 0; turn < kConflicts; ++turn) {
     done = client_.create(collection, query, body);
     // Quotas are counted optimistically: objects that are made side by side get into each other's way.
@@ -173,7 +173,7 @@ void ItemWriter::create(Item& item) const {
   if (done) return item.end(ItemAction::kCreated);
   // A service whose node port is taken may be there itself.
   const bool may_exist = done.error().code() == Code::kAlreadyExists || (item.group_resource == "services" && done.error().code() == Code::kInvalidArgument);
-  const auto live = may_exist ? client_.get(item.path()) : std::unexpected(done.error());
+  const auto live = may_exist ? client_.get(item.path()) : Result<std::string>(std::unexpected(done.error()));
   if (!live) return item.fail(done.error());
   settle(item, *live);
 }

@@ -7,6 +7,7 @@
 #include "k8s/restore/preflight.h"
 #include "k8s/restore/restore_files.h"
 #include "k8s/restore/restore_order.h"
+#include "k8s/restore/side_by_side.h"
 #include "k8s/restore/target_setup.h"
 #include "k8s/restore/wave_runner.h"
 #include "storage/base/names.h"
@@ -215,10 +216,12 @@ class Run {
   }
 
   void make_namespaces() {
-    for (const std::string& name : source_->namespaces()) {
-      const NamespaceState state = ensure_namespace(client_, *source_, spec_, name, order_.namespace_timeout);
-      if (!state.problem.empty()) namespace_problems_[name] = state.problem;
-      report_namespace(spec_.target_namespace(name), state.created, state.problem);
+    const std::vector<std::string> names = source_->namespaces();
+    std::vector<NamespaceState> states(names.size());
+    side_by_side(names.size(), [&](size_t i) { states[i] = ensure_namespace(client_, *source_, spec_, names[i], order_.namespace_timeout); });
+    for (size_t i = 0; i < names.size(); ++i) {
+      if (!states[i].problem.empty()) namespace_problems_[names[i]] = states[i].problem;
+      report_namespace(spec_.target_namespace(names[i]), states[i].created, states[i].problem);
     }
   }
 

@@ -64,19 +64,15 @@ NamespaceState ensure_namespace(ApiClient& client, const RestoreSource& source, 
   const std::string& target = spec.target_namespace(name);
   Patience patience(client, timeout);
   for (;;) {
-    const auto live = client.get("/api/v1/namespaces/" + target);
-    if (live) {
-      if (view_at(object_at(object_or_empty(*live), "status"), "phase") != "Terminating") return {};
-      if (!patience.wait()) return {false, "namespace " + target + " is still terminating after " + std::to_string(timeout.count() / 1000) + " seconds"};
-      continue;
-    }
-    // Not allowed to look is not allowed to say that it is missing.
-    const bool missing = live.error().code() == Code::kNotFound || live.error().code() == Code::kPermissionDenied;
-    if (!missing) return {false, live.error().message()};
     const auto made = client.create("/api/v1/namespaces", "", namespace_object(source, name, target));
     if (made) return {true, {}};
-    if (made.error().code() != Code::kAlreadyExists) return {false, "namespace " + target + " cannot be made: " + made.error().message()};
-    if (live.error().code() == Code::kPermissionDenied) return {};
+    // Who may not make one may still use one that is there.
+    const bool may_exist = made.error().code() == Code::kAlreadyExists || made.error().code() == Code::kPermissionDenied;
+    const auto live = may_exist ? client.get("/api/v1/namespaces/" + target) : Result<std::string>(std::unexpected(made.error()));
+    if (!live && made.error().code() == Code::kAlreadyExists && live.error().code() == Code::kNotFound) continue;  // it has just gone
+    if (!live) return {false, "namespace " + target + " cannot be made: " + made.error().message()};
+    if (view_at(object_at(object_or_empty(*live), "status"), "phase") != "Terminating") return {};
+    if (!patience.wait()) return {false, "namespace " + target + " is still terminating after " + std::to_string(timeout.count() / 1000) + " seconds"};
   }
 }
 

@@ -1,13 +1,10 @@
 #include "k8s/restore/wave_runner.h"
 
-#include <thread>
+#include "k8s/restore/side_by_side.h"
 
 namespace holdfast::k8s {
 
 namespace {
-
-// More than this only wait for each other in the API server.
-constexpr size_t kWriters = 16;
 
 bool is_tried_again(const std::string& group_resource) {
   return group_resource != "pods" && group_resource != "replicasets.apps" && group_resource != "jobs.batch";
@@ -30,13 +27,9 @@ void WaveRunner::run(const std::vector<std::string>& group_resources) {
 void WaveRunner::run_failed_again() { run_all(std::exchange(failed_, {}), true); }
 
 void WaveRunner::run_all(std::vector<Task> tasks, bool last_try) {
-  std::atomic<size_t> next{0};
-  const auto work = [&] {
-    for (size_t at = next++; at < tasks.size() && !stop_.stop_requested() && !given_up(); at = next++) run_one(tasks[at], last_try);
-  };
-  std::vector<std::jthread> helpers;
-  for (size_t i = 1; i < std::min(kWriters, tasks.size()); ++i) helpers.emplace_back(work);
-  work();
+  side_by_side(tasks.size(), [&](size_t at) {
+    if (!stop_.stop_requested() && !given_up()) run_one(tasks[at], last_try);
+  });
 }
 
 std::optional<Status> WaveRunner::given_up() {

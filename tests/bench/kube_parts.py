@@ -77,6 +77,8 @@ class Velero:
             "apiVersion": "velero.io/v1", "kind": "BackupStorageLocation", "metadata": {"name": "default", "namespace": "velero"},
             "spec": {"provider": "aws", "default": True, "objectStorage": {"bucket": bucket, **({"prefix": prefix} if prefix else {})}, "credential": {"name": "cloud", "key": "cloud"},
                      "config": {"region": "us-east-1", "s3ForcePathStyle": "true", "s3Url": daemon.endpoint}}}))
+        # Restores look its image up.
+        cluster.kubectl("-n", "velero", "create", "deployment", "velero", "--image=velero/velero:v1.18.3", "--replicas=0")
         plugins = home / "plugins"
         plugins.mkdir()
         binaries = cluster.kubeconfig.parents[3] / "bin"
