@@ -76,7 +76,8 @@ struct RunStatus {
   std::string backup;               // of a restore: what from
   uint64_t total = 0;               // of a restore: how many items it has to see to
   std::vector<std::string> lacks;   // of a restore: what the cluster lacks for it
-  std::string plan;                 // of a restore that was only planned: see k8s/restore_engine.h
+  bool planned = false;             // of a restore: it only says what it would do
+  std::string plan;                 // that: see k8s/restore_engine.h
 };
 
 struct NewRestore {

@@ -61,6 +61,8 @@ Result<std::string> restore_document(const BackupPlace& place, const std::string
 Result<std::string> restore_log(const BackupPlace& place, const std::string& name);
 // Its records; the cluster is not touched. kNotFound.
 Result<void> delete_restore(const BackupPlace& place, const std::string& name);
+// May a restore be called so? kInvalidArgument: it is no name; kAlreadyExists: there is one, and it wrote something.
+Result<void> check_restore_name(const BackupPlace& place, const std::string& name);
 // Object keys of a restore's records.
 std::string restore_key(const BackupPlace& place, const std::string& name, const std::string& file);
 inline constexpr const char* kRestoreDocument = "holdfast-restore.json";

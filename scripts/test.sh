@@ -16,6 +16,7 @@ cmake --build --preset asan -j "$jobs" --target sanitized_tests holdfastd holdfa
 ctest --test-dir build/asan --output-on-failure -L sanitize
 HOLDFAST_BUILD=build/asan HOLDFAST_KILL_ROUNDS=2 HOLDFAST_TARGET_ROUNDS=1 build/venv/bin/python tests/e2e/kill_test.py
 HOLDFAST_BUILD=build/asan build/venv/bin/python tests/e2e/kube_test.py KubeTest
+HOLDFAST_BUILD=build/asan build/venv/bin/python tests/e2e/kube_restore_test.py
 
 echo "== thread sanitizer"
 cmake --preset tsan >/dev/null

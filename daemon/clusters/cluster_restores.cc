@@ -3,7 +3,6 @@
 
 #include "daemon/clusters/cluster_service.h"
 #include "k8s/restore_engine.h"
-#include "storage/base/names.h"
 
 namespace holdfast {
 
@@ -44,6 +43,7 @@ struct RestoreTask {
     end.status.validation_errors = o.validation_errors;
     end.status.lacks = o.lacks;
     end.status.plan = o.plan;
+    end.status.planned = order.plan;
     // What the record cannot say has to be shown from here.
     end.recorded = !order.plan && o.lacks.empty() && o.validation_errors.empty() && static_cast<bool>(k8s::restore_document(place, order.name));
     return end;
@@ -61,18 +61,13 @@ void LocalClusters::recover_restores(const ClusterStatus& cluster) {
 }
 
 Result<void> LocalClusters::start_restore(const std::string& cluster, const NewRestore& restore) {
-  if (!is_dns_subdomain(restore.name)) {
-    return error(Code::kInvalidArgument, "\"" + restore.name + "\" is no name of a restore: lower case letters, digits, '-' and '.', 253 at most");
-  }
   HF_TRY(const RegisteredCluster c, registry_.find(cluster));
   HF_TRY(const RegisteredCluster source, registry_.find(restore.from_cluster.empty() ? cluster : restore.from_cluster));
   auto task = std::make_shared<RestoreTask>();
   task->access = c.access;
   task->place = place_of(c.status);
   task->services = {p_.clock, p_.random};
-  if (k8s::restore_document(task->place, restore.name)) {
-    return error(Code::kAlreadyExists, "there is a restore \"" + restore.name + "\" of cluster \"" + cluster + "\"");
-  }
+  HF_CHECK(k8s::check_restore_name(task->place, restore.name));
   task->order.name = restore.name;
   task->order.name_space = c.status.name_space;
   task->order.spec = restore.spec;
@@ -88,6 +83,7 @@ Result<void> LocalClusters::start_restore(const std::string& cluster, const NewR
   job.show_progress = [task](RunStatus& s) {
     s.items = task->progress.items;
     s.total = task->progress.total;
+    s.planned = task->order.plan;
   };
   return restores_.start(cluster, std::move(job));
 }
@@ -100,7 +96,7 @@ Result<std::vector<RunStatus>> LocalClusters::restores(const std::string& cluste
     const bool known = std::any_of(out.begin(), out.end(), [&](const RunStatus& job) { return job.name == r.name; });
     if (!known) out.push_back(status_of(r));
   }
-  std::erase_if(out, [](const RunStatus& s) { return !s.plan.empty(); });
+  std::erase_if(out, [](const RunStatus& s) { return s.planned; });
   std::sort(out.begin(), out.end(), [](const RunStatus& a, const RunStatus& b) { return std::pair(a.started, a.name) < std::pair(b.started, b.name); });
   return out;
 }

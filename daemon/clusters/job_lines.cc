@@ -89,7 +89,7 @@ void JobLines::work(std::stop_token stop, Line& line) {
     entry->status = std::move(ended);
     entry->done = true;
     if (end.recorded) std::erase(line.entries, entry);
-    const auto has_plan = [](const auto& e) { return !e->status.plan.empty(); };
+    const auto has_plan = [](const auto& e) { return e->status.planned && e->done; };
     const bool many_plans = static_cast<size_t>(std::count_if(line.entries.begin(), line.entries.end(), has_plan)) > kKeptPlans;
     if (many_plans) line.entries.erase(std::find_if(line.entries.begin(), line.entries.end(), has_plan));
     if (line.entries.size() > kKeptJobs && line.entries.front()->done) line.entries.pop_front();

@@ -4,6 +4,7 @@
 #include "k8s/bucket/object_stream.h"
 #include "k8s/client/json_access.h"
 #include "k8s/restore_engine.h"
+#include "storage/base/names.h"
 #include "storage/base/times.h"
 
 namespace holdfast::k8s {
@@ -44,6 +45,16 @@ Result<std::optional<RestoreRecord>> find_restore(const BackupPlace& place, cons
   if (!text && text.error().code() != Code::kNotFound) return std::unexpected(text.error());
   if (!text) return std::nullopt;
   return record_of(name, object_or_empty(*text));
+}
+
+Result<void> check_restore_name(const BackupPlace& place, const std::string& name) {
+  if (!is_dns_subdomain(name)) {
+    return error(Code::kInvalidArgument, "\"" + name + "\" is no name of a restore: lower case letters, digits, '-' and '.', 253 at most");
+  }
+  HF_TRY(const auto record, find_restore(place, name));
+  const bool came_to_nothing = record && record->phase.starts_with("Failed") && record->items == 0;
+  if (!record || came_to_nothing) return {};
+  return error(Code::kAlreadyExists, "there is a restore \"" + name + "\" already");
 }
 
 Result<std::vector<RestoreRecord>> list_restores(const BackupPlace& place) {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 
 namespace holdfast::k8s {
 
@@ -19,7 +20,13 @@ Nonce nonce_of(uint64_t offset_bytes) { return counter_nonce(offset_bytes); }
 }  // namespace
 
 Result<std::unique_ptr<ItemSpool>> ItemSpool::create(const std::string& directory, Random& random) {
-  const int fd = ::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  int fd = ::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  if (fd < 0) {
+    // Not every file system makes files without a name.
+    std::string path = directory + "/unpacked-XXXXXX";
+    fd = ::mkostemp(path.data(), O_CLOEXEC);
+    if (fd >= 0) ::unlink(path.c_str());
+  }
   if (fd < 0) return error(Code::kIoError, "cannot make a temporary file in " + directory + ": " + std::strerror(errno));
   return std::unique_ptr<ItemSpool>(new ItemSpool(fd, SecretKey::random(random)));
 }

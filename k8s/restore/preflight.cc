@@ -52,7 +52,7 @@ class Check {
       if (n == 0 || served(*in_.discovery, name) != nullptr || contains(coming, name)) continue;
       const bool defined = in_.source->find({kDefinitions, "", name}) != nullptr;
       lacks_.push_back("it does not serve " + name + ", " + std::to_string(n) + " object" + (n == 1 ? "" : "s") +
-                       (defined ? "; their definition is in the restore point: include cluster-scoped resources to bring it along" : ""));
+                       (defined ? "; the definition is in the restore point: include cluster-scoped resources to bring it along" : ""));
     }
   }
 

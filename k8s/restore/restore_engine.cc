@@ -10,7 +10,6 @@
 #include "k8s/restore/side_by_side.h"
 #include "k8s/restore/target_setup.h"
 #include "k8s/restore/wave_runner.h"
-#include "storage/base/names.h"
 #include "storage/base/text.h"
 #include "storage/base/times.h"
 
@@ -19,7 +18,15 @@ namespace holdfast::k8s {
 namespace {
 
 constexpr size_t kPlannedItems = 10'000;
+constexpr size_t kNamedLacks = 20;
 constexpr std::chrono::milliseconds kDefinitionTimeout{60'000};
+
+// The first of them, and how many more there are.
+std::string summary_of(const std::vector<std::string>& lacks) {
+  std::string all;
+  for (size_t i = 0; i < std::min(lacks.size(), kNamedLacks); ++i) all += (i > 0 ? "; " : "") + lacks[i];
+  return lacks.size() > kNamedLacks ? all + "; and " + std::to_string(lacks.size() - kNamedLacks) + " more" : all;
+}
 
 // One restore from its order to its outcome.
 class Run {
@@ -31,9 +38,9 @@ class Run {
 
   RestoreOutcome run(std::stop_token stop) {
     const std::stop_callback on_stop(stop, [this] { client_.stop(); });
-    if (restore_document(place_, order_.name)) {
+    if (auto free = check_restore_name(place_, order_.name); !free) {
       outcome_.phase = "Failed";
-      outcome_.failure_reason = "there is a restore \"" + order_.name + "\" already";
+      outcome_.failure_reason = free.error().message();
       return std::move(outcome_);
     }
     read_spec();
@@ -54,7 +61,6 @@ class Run {
     auto& problems = outcome_.validation_errors;
     auto document = parse_object(order_.spec);
     if (!document) problems.push_back("spec: " + document.error().message());
-    if (!is_dns_subdomain(order_.name)) problems.push_back("\"" + order_.name + "\" is no name of a restore: lower case letters, digits, '-' and '.', 253 at most");
     spec_ = parse_restore_spec(document ? *document : json::object(), problems);
     if (!spec_.resource_modifier.empty()) problems.push_back("resource modifiers are not supported yet");
   }
@@ -81,9 +87,7 @@ class Run {
     const auto gone = [this](const std::string& volume) { return volume_is_gone(volume); };
     HF_TRY(outcome_.lacks, preflight({&client_, &discovery_, source_.get(), &spec_, gone}));
     if (outcome_.lacks.empty() || order_.plan || !order_.refuse_incomplete) return {};
-    std::string all;
-    for (const std::string& lack : outcome_.lacks) all += (all.empty() ? "" : "; ") + lack;
-    return error(Code::kFailedPrecondition, "nothing was written, for this would be missing afterwards: " + all);
+    return error(Code::kFailedPrecondition, "nothing was written, for this would be missing afterwards: " + summary_of(outcome_.lacks));
   }
 
   Result<void> read_archive_whole() {
@@ -238,7 +242,7 @@ class Run {
     outcome_.warnings = log_.warnings();
     outcome_.errors = log_.errors();
     outcome_.document = document(phase);
-    if (order_.plan || !is_dns_subdomain(order_.name)) return std::move(outcome_);
+    if (order_.plan) return std::move(outcome_);
     const RestoreFiles files{outcome_.document, log_.results_json(), report_.resource_list_json(), log_.finish()};
     if (auto written = put_restore_files(place_, order_.name, files); !written) {
       outcome_.phase = "Failed";
