@@ -13,7 +13,7 @@ namespace json = boost::json;
 namespace {
 
 struct RestoreArguments {
-  std::string cluster, name, backup, schedule, from_cluster, spec_file, selector, include_cluster_resources, policy, restore_volumes;
+  std::string cluster, name, backup, schedule, from_cluster, spec_file, selector, include_cluster_resources, policy, restore_volumes, modifiers;
   std::vector<std::string> included_namespaces, excluded_namespaces, included_resources, excluded_resources, mappings, status_included, status_excluded;
   int64_t namespace_timeout_s = 600;
   bool preserve_node_ports = false, partial = false, dry_run = false, wait = false;
@@ -44,6 +44,7 @@ Result<json::object> spec_of(const RestoreArguments& a) {
   if (!a.include_cluster_resources.empty()) spec["includeClusterResources"] = a.include_cluster_resources == "true";
   if (!a.restore_volumes.empty()) spec["restorePVs"] = a.restore_volumes == "true";
   if (!a.policy.empty()) spec["existingResourcePolicy"] = a.policy;
+  if (!a.modifiers.empty()) spec["resourceModifier"] = json::object{{"kind", "configmap"}, {"name", a.modifiers}};
   if (a.preserve_node_ports) spec["preserveNodePorts"] = true;
   if (!a.mappings.empty()) {
     HF_TRY(spec["namespaceMapping"], mapping_of(a.mappings));
@@ -169,6 +170,7 @@ void add_choice(CLI::App& command, RestoreArguments& a) {
       ->check(CLI::IsMember({"none", "update"}));
   command.add_option("--restore-volumes", a.restore_volumes, "false: volumes come back empty")->check(flag);
   command.add_flag("--preserve-nodeports", a.preserve_node_ports, "keep node ports that the cluster had chosen");
+  command.add_option("--resource-modifier-configmap", a.modifiers, "ConfigMap with changes to objects, in the cluster's Velero namespace");
   command.add_option("--status-include-resources", a.status_included, "resources whose status comes back, too")->delimiter(',');
   command.add_option("--status-exclude-resources", a.status_excluded)->delimiter(',');
   command.add_option("--spec", a.spec_file, "file with a Restore.spec as JSON, for everything else");

@@ -134,6 +134,19 @@ bool ItemWriter::prepare(Item& item) const {
   return true;
 }
 
+// Modifiers see the object where it was, and may give it another name.
+Result<void> ItemWriter::modify(Item& item, const std::string& origin) const {
+  const auto move_to = [&](const std::string& name_space) {
+    json::object* metadata = object_in(item.object, "metadata");
+    if (metadata != nullptr && !origin.empty()) (*metadata)["namespace"] = name_space;
+  };
+  move_to(origin);
+  HF_CHECK(options_.modify(item.group_resource, item.object));
+  move_to(item.result.target.name_space);
+  item.result.target.name = text_at(object_at(item.object, "metadata"), "name");
+  return {};
+}
+
 ItemResult ItemWriter::write(const std::string& group_resource, json::object object) const {
   Item item{group_resource, std::move(object), nullptr, {}, {}};
   const json::object& metadata = object_at(item.object, "metadata");
@@ -145,7 +158,7 @@ ItemResult ItemWriter::write(const std::string& group_resource, json::object obj
   const json::value status = object_at(item.object, "status");
   transform(group_resource, item.object, backup_context_);
   if (options_.modify) {
-    if (auto modified = options_.modify(group_resource, item.object); !modified) {
+    if (auto modified = modify(item, origin); !modified) {
       item.end(ItemAction::kFailed, modified.error().message());
       return std::move(item.result);
     }

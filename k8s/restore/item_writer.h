@@ -36,6 +36,7 @@ class ItemWriter {
   const ApiResource* resource_of(Item& item) const;
   // False: nothing is to be written; the result says why.
   bool prepare(Item& item) const;
+  Result<void> modify(Item& item, const std::string& origin) const;
   void create(Item& item) const;
   void plan(Item& item) const;
   void created(Item& item, const json::value& original_fields, const json::value& status) const;

@@ -5,6 +5,7 @@
 #include "k8s/bucket/object_stream.h"
 #include "k8s/bucket/uuid.h"
 #include "k8s/restore/preflight.h"
+#include "k8s/restore/resource_modifiers.h"
 #include "k8s/restore/restore_files.h"
 #include "k8s/restore/restore_order.h"
 #include "k8s/restore/side_by_side.h"
@@ -62,7 +63,16 @@ class Run {
     auto document = parse_object(order_.spec);
     if (!document) problems.push_back("spec: " + document.error().message());
     spec_ = parse_restore_spec(document ? *document : json::object(), problems);
-    if (!spec_.resource_modifier.empty()) problems.push_back("resource modifiers are not supported yet");
+    if (!spec_.resource_modifier.empty() && problems.empty()) read_modifiers(problems);
+  }
+
+  void read_modifiers(std::vector<std::string>& problems) {
+    const std::string where = order_.name_space + "/" + spec_.resource_modifier;
+    const auto text = client_.get("/api/v1/namespaces/" + order_.name_space + "/configmaps/" + spec_.resource_modifier);
+    if (!text) return problems.push_back("failed to get resource modifiers configmap " + where + ": " + text.error().message());
+    auto parsed = ResourceModifiers::parse(object_or_empty(*text));
+    if (!parsed) return problems.push_back("Error in parsing resource modifiers provided in configmap " + where + ": " + parsed.error().message());
+    modifiers_.emplace(std::move(*parsed));
   }
 
   // Everything that writes nothing.
@@ -130,6 +140,9 @@ class Run {
     o.leave_out = [this](const std::string& group_resource, const std::string& name) {
       return group_resource == "persistentvolumes" && source_->provisioned_anew(name) ? "its claim gets a new volume" : std::string();
     };
+    if (modifiers_) {
+      o.modify = [this](const std::string& group_resource, json::object& object) { return modifiers_->apply(group_resource, object); };
+    }
     o.plan = order_.plan;
     o.namespace_is_new = [this](const std::string& name) { return new_namespaces_.contains(name); };
     o.is_coming = [this](const std::string& group_resource) { return contains(coming_, group_resource); };
@@ -274,6 +287,7 @@ class Run {
   const std::string uid_;
   const int64_t started_ms_;
   RestoreSpec spec_;
+  std::optional<ResourceModifiers> modifiers_;
   Discovery discovery_;
   std::vector<VolumeRecord> volumes_;
   std::unique_ptr<RestoreSource> source_;

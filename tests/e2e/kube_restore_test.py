@@ -168,6 +168,31 @@ class RestoreTest(ClusterTest):
         restored = self.target.objects("configmaps", "-n", "managers", "--field-selector=metadata.name=applied")[0]
         self.assertEqual([("flux", "Apply")], [(m["manager"], m["operation"]) for m in restored["metadata"]["managedFields"]])
 
+    def test_resource_modifiers(self):
+        rules = """version: v1
+resourceModifierRules:
+- conditions: {groupResource: deployments.apps, resourceNameRegex: ^ferry$, namespaces: [harbour]}
+  strategicPatches: [{patchData: '{"spec": {"replicas": 0, "template": {"spec": {"containers": [{"name": "c", "env": [{"name": "SEA", "value": "north"}]}]}}}}'}]
+- conditions: {groupResource: configmaps, namespaces: [harbour]}
+  patches: [{operation: replace, path: /data/a, value: changed}]
+- conditions: {groupResource: cronjobs.batch}
+  mergePatches: [{patchData: 'spec: {suspend: true}'}]
+"""
+        self.target.kubectl("create", "namespace", "velero")
+        self.addCleanup(self.target.kubectl, "delete", "namespace", "velero", "--wait=false")
+        for name, text in (("rules", rules), ("broken", "version: v1\nresourceModifierRules: [{conditions: {kind: x}}]")):
+            self.target.kubectl("-n", "velero", "create", "configmap", name, f"--from-literal=rules.yaml={text}")
+        chosen = ("--include-namespaces", "harbour", "--include-resources", "deployments,configmaps,cronjobs", "--namespace-mappings", "harbour:modified")
+        for name, reason in (("broken", 'unknown field "conditions.kind"'), ("nowhere", "not found")):
+            ended = self.restore(name, *chosen, "--resource-modifier-configmap", name, phase="FailedValidation")
+            self.assertIn(reason, ended["validation_errors"][0])
+        self.restore("modified", *chosen, "--resource-modifier-configmap", "rules")
+        self.addCleanup(self.target.kubectl, "delete", "namespace", "modified", "--wait=false")
+        ferry = self.target.objects("deployments", "-n", "modified")[0]["spec"]
+        self.assertEqual((0, [{"name": "SEA", "value": "north"}]), (ferry["replicas"], ferry["template"]["spec"]["containers"][0]["env"]))
+        self.assertEqual([{"a": "changed"}], [c["data"] for c in self.target.objects("configmaps", "-n", "modified") if c["metadata"]["name"] == "applied"])
+        self.assertEqual([True], [c["spec"]["suspend"] for c in self.target.objects("cronjobs", "-n", "modified")])
+
     def test_plan_writes_nothing(self):
         before = self.target.kubectl("get", "namespaces,clusterroles,crd", "-o", "name")
         done = self.daemon.cli("--output", "json", "restore", "plan", "--cluster", "new", "--from-cluster", "old", "--backup", "whole",

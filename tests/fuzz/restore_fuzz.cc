@@ -1,10 +1,12 @@
 // What comes out of a restore point that anybody may have written: the packed archive, the tar in it, paths, objects; and
-// the specification of a restore. The first byte chooses.
+// the specification of a restore and the modifiers that it names. The first byte chooses.
 #include "k8s/bucket/archive_reader.h"
 #include "k8s/bucket/gzip_writer.h"
 #include "k8s/restore/item_path.h"
 #include "k8s/restore/item_transforms.h"
 #include "k8s/restore/merge_patch.h"
+#include "k8s/restore/resource_modifiers.h"
+#include "k8s/spec/yaml_json.h"
 
 using namespace holdfast;
 using namespace holdfast::k8s;
@@ -79,16 +81,28 @@ void fuzz_object(std::string_view text) {
   }
 }
 
+// Rules as they come, on an object with something of everything in it; what comes out is an object with a name.
+void fuzz_modifiers(const std::string& text) {
+  (void)json_of_yaml(text);
+  const auto modifiers = ResourceModifiers::parse({{"data", json::object{{"rules", text}}}});
+  if (!modifiers) return;
+  json::object object = *parse_object(R"({"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"n","namespace":"a","labels":{"x":"y"},"finalizers":["f"]},
+      "spec":{"replicas":1,"ports":[{"port":1}],"containers":[{"name":"c","env":[{"name":"e"}]}]}})");
+  const auto done = modifiers->apply("deployments.apps", object);
+  if (done) check(!view_at(object_at(object, "metadata"), "name").empty());
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const std::string text(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 4) {
+  switch (data[0] % 5) {
     case 0: fuzz_archive(text); break;
     case 1: fuzz_archive(gzip(text)); break;
     case 2: fuzz_object(text); break;
     case 3: (void)parse_item_path(text); break;
+    case 4: fuzz_modifiers(text); break;
   }
   return 0;
 }

@@ -9,7 +9,7 @@ mkdir -p "$out/corpus"
 # libstdc++ offers std::expected to compilers with C++20's last concepts paper; clang 16 has what it needs of it.
 flags=(-std=c++2b -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -D__cpp_concepts=202002L
        -Wno-macro-redefined -I. -include ostream)
-libraries=(-lisal -lcrypto -lpugixml -lboost_json -lyaml-cpp -lcurl -larchive)
+libraries=(-lisal -lcrypto -lpugixml -lboost_json -lyaml-cpp -lcurl -larchive -lre2)
 base=(storage/base/status.cc storage/base/bytes.cc storage/base/body_ref.cc storage/base/checksum.cc storage/base/crc64nvme.cc storage/base/digest.cc
       storage/base/random.cc storage/base/times.cc storage/base/names.cc storage/base/text.cc)
 protocol=(s3gw/protocol/s3_error.cc s3gw/protocol/xml.cc s3gw/protocol/operation.cc
@@ -20,7 +20,8 @@ kube=(k8s/client/json_access.cc k8s/client/cluster_access.cc k8s/client/kubeconf
       k8s/spec/backup_spec.cc k8s/spec/name_lists.cc k8s/spec/resource_names.cc k8s/backup/resource_filter.cc k8s/backup/related_items.cc k8s/bucket/gzip_reader.cc k8s/bucket/gzip_writer.cc
       storage/net/http_client.cc storage/net/http_types.cc)
 restore=(k8s/bucket/gunzip_stream.cc k8s/bucket/archive_reader.cc k8s/spec/restore_spec.cc k8s/restore/item_path.cc k8s/restore/item_transforms.cc
-         k8s/restore/service_transform.cc k8s/restore/left_out.cc k8s/restore/merge_patch.cc)
+         k8s/restore/service_transform.cc k8s/restore/left_out.cc k8s/restore/merge_patch.cc k8s/restore/json_patch.cc k8s/restore/strategic_patch.cc
+         k8s/restore/resource_modifiers.cc k8s/spec/yaml_json.cc)
 log=(storage/log/record.cc storage/log/segment_header.cc storage/log/superblock.cc storage/crypto/aead.cc storage/index/facts.cc)
 
 build() { # NAME SOURCES...
