@@ -188,6 +188,7 @@ class Run {
   Result<void> write(std::stop_token stop) {
     if (spec_.has_hooks) log_.error("", "spec.hooks: hooks are not run by this server yet");
     for (const std::string& lack : outcome_.lacks) log_.warning("", "missing: " + lack);
+    outcome_.total = progress_.total;
     HF_CHECK(put_restore_document(place_, order_.name, document("InProgress")));
     ItemWriter writer(client_, writer_options());
     writer.use(&discovery_);
@@ -251,7 +252,8 @@ class Run {
   RestoreOutcome finish(const char* phase) {
     outcome_.phase = phase;
     outcome_.items = report_.done();
-    outcome_.total = progress_.total;
+    // What no cluster wants back is not missing.
+    outcome_.total = progress_.total - report_.count(ItemAction::kLeftOut);
     outcome_.warnings = log_.warnings();
     outcome_.errors = log_.errors();
     outcome_.document = document(phase);
@@ -266,7 +268,7 @@ class Run {
 
   std::string document(const std::string& phase) const {
     json::object status{{"phase", phase}, {"startTimestamp", rfc3339(started_ms_)},
-                        {"progress", json::object{{"totalItems", progress_.total.load()}, {"itemsRestored", outcome_.items}}}};
+                        {"progress", json::object{{"totalItems", outcome_.total}, {"itemsRestored", outcome_.items}}}};
     if (phase != "InProgress") status["completionTimestamp"] = rfc3339(services_.clock->wall_ms());
     if (outcome_.warnings > 0) status["warnings"] = outcome_.warnings;
     if (outcome_.errors > 0) status["errors"] = outcome_.errors;

@@ -119,6 +119,7 @@ class RestoreTest(ClusterTest):
     def test_a_whole_cluster(self):
         self.assertEqual(("Completed", 0, 0), (self.whole["phase"], self.whole["errors"], self.whole["warnings"]), self.complaints("all"))
         self.assertGreater(self.whole["items"], 200)
+        self.assertEqual(self.whole["total"], self.whole["items"])
         self.assert_same(self.after, self.before)
         # Controllers took over what was restored, instead of making it again.
         deployment = self.target.objects("deployments", "-n", "harbour")[0]
