@@ -63,74 +63,65 @@ Result<NewRestore> restore_from_json(const json::object& body) {
   return r;
 }
 
-json::object listed(const char* name, const std::vector<RunStatus>& all, json::object (*shown)(const RunStatus&)) {
-  json::array list;
-  for (const RunStatus& r : all) list.push_back(shown(r));
-  return {{name, std::move(list)}};
+// What can be done with both, once they have begun.
+struct RunCalls {
+  const char* name;  // of the list in its answer
+  json::object (*shown)(const RunStatus&);
+  Result<std::vector<RunStatus>> (ClusterService::*all)(const std::string& cluster);
+  Result<RunStatus> (ClusterService::*one)(const std::string& cluster, const std::string& name);
+  Result<std::string> (ClusterService::*document)(const std::string& cluster, const std::string& name);
+  Result<std::string> (ClusterService::*log)(const std::string& cluster, const std::string& name);
+  Result<void> (ClusterService::*remove)(const std::string& cluster, const std::string& name);
+};
+
+Result<HttpResponse> serve_runs(ClusterService& clusters, const AdminCall& c, const RunCalls& calls) {
+  const std::string& cluster = c.path[2];
+  if (c.is("GET", 4)) {
+    HF_TRY(const auto all, (clusters.*calls.all)(cluster));
+    json::array list;
+    for (const RunStatus& r : all) list.push_back(calls.shown(r));
+    return json_response(json::object{{calls.name, std::move(list)}});
+  }
+  if (c.is("GET", 5)) {
+    HF_TRY(const RunStatus r, (clusters.*calls.one)(cluster, c.path[4]));
+    return json_response(calls.shown(r));
+  }
+  if (c.is("DELETE", 5)) {
+    HF_CHECK((clusters.*calls.remove)(cluster, c.path[4]));
+    return HttpResponse{204, {}, {}};
+  }
+  if (c.is("GET", 6) && c.path[5] == "document") {
+    HF_TRY(std::string document, (clusters.*calls.document)(cluster, c.path[4]));
+    return document_response(std::move(document));
+  }
+  if (c.is("GET", 6) && c.path[5] == "log") {
+    HF_TRY(const std::string log, (clusters.*calls.log)(cluster, c.path[4]));
+    return json_response(json::object{{"log", log}});
+  }
+  return error(Code::kNotFound, "no such resource");
 }
+
+constexpr RunCalls kBackupCalls{"backups", backup_json, &ClusterService::backups, &ClusterService::backup, &ClusterService::backup_document,
+                                &ClusterService::backup_log, &ClusterService::delete_backup};
+constexpr RunCalls kRestoreCalls{"restores", restore_json, &ClusterService::restores, &ClusterService::restore, &ClusterService::restore_document,
+                                 &ClusterService::restore_log, &ClusterService::delete_restore};
 
 }  // namespace
 
 Result<HttpResponse> serve_backups(ClusterService& clusters, const AdminCall& c) {
-  const std::string& cluster = c.path[2];
-  if (c.is("GET", 4)) {
-    HF_TRY(const auto all, clusters.backups(cluster));
-    return json_response(listed("backups", all, backup_json));
-  }
-  if (c.is("POST", 4)) {
-    HF_CHECK(only_keys(c.body, {"name", "spec"}));
-    HF_TRY(const std::string name, text_field(c.body, "name"));
-    HF_TRY(const std::string spec, spec_field(c.body));
-    HF_CHECK(clusters.start_backup(cluster, name, spec));
-    return json_response(json::object{{"name", name}}, 202);
-  }
-  if (c.is("GET", 5)) {
-    HF_TRY(const RunStatus b, clusters.backup(cluster, c.path[4]));
-    return json_response(backup_json(b));
-  }
-  if (c.is("DELETE", 5)) {
-    HF_CHECK(clusters.delete_backup(cluster, c.path[4]));
-    return HttpResponse{204, {}, {}};
-  }
-  if (c.is("GET", 6) && c.path[5] == "document") {
-    HF_TRY(std::string document, clusters.backup_document(cluster, c.path[4]));
-    return document_response(std::move(document));
-  }
-  if (c.is("GET", 6) && c.path[5] == "log") {
-    HF_TRY(const std::string log, clusters.backup_log(cluster, c.path[4]));
-    return json_response(json::object{{"log", log}});
-  }
-  return error(Code::kNotFound, "no such resource");
+  if (!c.is("POST", 4)) return serve_runs(clusters, c, kBackupCalls);
+  HF_CHECK(only_keys(c.body, {"name", "spec"}));
+  HF_TRY(const std::string name, text_field(c.body, "name"));
+  HF_TRY(const std::string spec, spec_field(c.body));
+  HF_CHECK(clusters.start_backup(c.path[2], name, spec));
+  return json_response(json::object{{"name", name}}, 202);
 }
 
 Result<HttpResponse> serve_restores(ClusterService& clusters, const AdminCall& c) {
-  const std::string& cluster = c.path[2];
-  if (c.is("GET", 4)) {
-    HF_TRY(const auto all, clusters.restores(cluster));
-    return json_response(listed("restores", all, restore_json));
-  }
-  if (c.is("POST", 4)) {
-    HF_TRY(const NewRestore wanted, restore_from_json(c.body));
-    HF_CHECK(clusters.start_restore(cluster, wanted));
-    return json_response(json::object{{"name", wanted.name}}, 202);
-  }
-  if (c.is("GET", 5)) {
-    HF_TRY(const RunStatus r, clusters.restore(cluster, c.path[4]));
-    return json_response(restore_json(r));
-  }
-  if (c.is("DELETE", 5)) {
-    HF_CHECK(clusters.delete_restore(cluster, c.path[4]));
-    return HttpResponse{204, {}, {}};
-  }
-  if (c.is("GET", 6) && c.path[5] == "document") {
-    HF_TRY(std::string document, clusters.restore_document(cluster, c.path[4]));
-    return document_response(std::move(document));
-  }
-  if (c.is("GET", 6) && c.path[5] == "log") {
-    HF_TRY(const std::string log, clusters.restore_log(cluster, c.path[4]));
-    return json_response(json::object{{"log", log}});
-  }
-  return error(Code::kNotFound, "no such resource");
+  if (!c.is("POST", 4)) return serve_runs(clusters, c, kRestoreCalls);
+  HF_TRY(const NewRestore wanted, restore_from_json(c.body));
+  HF_CHECK(clusters.start_restore(c.path[2], wanted));
+  return json_response(json::object{{"name", wanted.name}}, 202);
 }
 
 }  // namespace holdfast

@@ -60,25 +60,18 @@ Result<void> list(const CliContext& c, const BackupArguments& a) {
                     text_at(b, "started"), text_at(b, "expires")});
   }
   print_table({"BACKUP", "PHASE", "ITEMS", "WARNINGS", "ERRORS", "STARTED", "EXPIRES"}, rows);
-  for (const json::value& b : answer.at("backups").as_array()) {
-    if (const std::string why = reason_of(b); !why.empty()) std::cout << text_at(b, "name") << ": " << why << "\n";
-  }
+  print_reasons(answer.at("backups").as_array());
   return {};
 }
 
 Result<void> describe(const CliContext& c, const BackupArguments& a) {
   HF_TRY(const std::string cluster, cluster_of(c, a.cluster));
-  HF_TRY(const json::value document, client_of(c).call("GET", "/v1/clusters/" + cluster + "/backups/" + a.name + "/document"));
-  print_json(document);
-  return {};
+  return print_document(c, "/v1/clusters/" + cluster + "/backups/" + a.name);
 }
 
 Result<void> logs(const CliContext& c, const BackupArguments& a) {
   HF_TRY(const std::string cluster, cluster_of(c, a.cluster));
-  HF_TRY(const json::value answer, client_of(c).call("GET", "/v1/clusters/" + cluster + "/backups/" + a.name + "/log"));
-  if (c.json()) print_json(answer);
-  else std::cout << text_at(answer, "log");
-  return {};
+  return print_log(c, "/v1/clusters/" + cluster + "/backups/" + a.name);
 }
 
 Result<void> remove(const CliContext& c, const BackupArguments& a) {

@@ -128,25 +128,18 @@ Result<void> list(const CliContext& c, const RestoreArguments& a) {
                     text_at(r, "errors"), text_at(r, "started")});
   }
   print_table({"RESTORE", "BACKUP", "PHASE", "ITEMS", "WARNINGS", "ERRORS", "STARTED"}, rows);
-  for (const json::value& r : answer.at("restores").as_array()) {
-    if (const std::string why = reason_of(r); !why.empty()) std::cout << text_at(r, "name") << ": " << why << "\n";
-  }
+  print_reasons(answer.at("restores").as_array());
   return {};
 }
 
 Result<void> describe(const CliContext& c, const RestoreArguments& a) {
   HF_TRY(const std::string cluster, cluster_of(c, a.cluster));
-  HF_TRY(const json::value document, client_of(c).call("GET", "/v1/clusters/" + cluster + "/restores/" + a.name + "/document"));
-  print_json(document);
-  return {};
+  return print_document(c, "/v1/clusters/" + cluster + "/restores/" + a.name);
 }
 
 Result<void> logs(const CliContext& c, const RestoreArguments& a) {
   HF_TRY(const std::string cluster, cluster_of(c, a.cluster));
-  HF_TRY(const json::value answer, client_of(c).call("GET", "/v1/clusters/" + cluster + "/restores/" + a.name + "/log"));
-  if (c.json()) print_json(answer);
-  else std::cout << text_at(answer, "log");
-  return {};
+  return print_log(c, "/v1/clusters/" + cluster + "/restores/" + a.name);
 }
 
 Result<void> remove(const CliContext& c, const RestoreArguments& a) {

@@ -59,6 +59,25 @@ std::string reason_of(const json::value& b) {
   return why;
 }
 
+void print_reasons(const json::array& runs) {
+  for (const json::value& r : runs) {
+    if (const std::string why = reason_of(r); !why.empty()) std::cout << text_at(r, "name") << ": " << why << "\n";
+  }
+}
+
+Result<void> print_document(const CliContext& c, const std::string& path) {
+  HF_TRY(const json::value document, client_of(c).call("GET", path + "/document"));
+  print_json(document);
+  return {};
+}
+
+Result<void> print_log(const CliContext& c, const std::string& path) {
+  HF_TRY(const json::value answer, client_of(c).call("GET", path + "/log"));
+  if (c.json()) print_json(answer);
+  else std::cout << text_at(answer, "log");
+  return {};
+}
+
 Result<void> print_ended(const CliContext& c, const std::string& what, const json::value& b) {
   const std::string phase = text_at(b, "phase"), name = text_at(b, "name");
   c.told = c.json();

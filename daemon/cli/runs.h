@@ -16,6 +16,12 @@ Result<boost::json::object> labels_of(const std::string& selector);
 Result<boost::json::object> spec_file(const std::string& path);
 void put_list(boost::json::object& spec, const char* key, const std::vector<std::string>& list);
 
+// Why those failed that did.
+void print_reasons(const boost::json::array& runs);
+// The document or the log of a backup or restore, by its path.
+Result<void> print_document(const CliContext& context, const std::string& path);
+Result<void> print_log(const CliContext& context, const std::string& path);
+
 // Waits for the end of a backup or restore; its state.
 Result<boost::json::value> await_end(AdminClient& client, const std::string& path);
 // Why it failed; empty where it did not.

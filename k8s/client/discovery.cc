@@ -118,6 +118,11 @@ const ApiResource* Discovery::find(std::string_view name) const {
   return nullptr;
 }
 
+const ApiResource* Discovery::find_group_resource(std::string_view group_resource) const {
+  const auto found = std::find_if(resources_.begin(), resources_.end(), [&](const ApiResource& r) { return r.group_resource() == group_resource; });
+  return found == resources_.end() ? nullptr : &*found;
+}
+
 const ApiResource* Discovery::find_version(std::string_view group_resource, std::string_view version) const {
   for (const auto* list : {&resources_, &other_versions_}) {
     for (const ApiResource& r : *list) {

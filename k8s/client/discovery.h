@@ -25,6 +25,8 @@ class Discovery {
 
   // "deployments.apps", "deployments", "deploy", "deployment" or "Deployment": the one that is first in order.
   const ApiResource* find(std::string_view name) const;
+  // "deployments.apps", by exactly this name.
+  const ApiResource* find_group_resource(std::string_view group_resource) const;
   // In exactly this version; nullptr where the server does not serve it.
   const ApiResource* find_version(std::string_view group_resource, std::string_view version) const;
   const ApiResource* find_kind(std::string_view api_version, std::string_view kind) const;

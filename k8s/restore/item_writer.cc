@@ -100,13 +100,11 @@ const ApiResource* ItemWriter::resource_of(Item& item) const {
   const std::string version = text_at(item.object, "apiVersion");
   const size_t slash = version.find('/');
   if (const ApiResource* same = discovery_->find_version(item.group_resource, slash == std::string::npos ? version : version.substr(slash + 1))) return same;
-  for (const ApiResource& r : discovery_->resources()) {
-    if (r.group_resource() != item.group_resource) continue;
-    item.object["apiVersion"] = r.api_version();
-    item.end(ItemAction::kFailed, "the cluster does not serve it as " + version + ", it is restored as " + r.api_version(), true);
-    return &r;
-  }
-  return nullptr;
+  const ApiResource* preferred = discovery_->find_group_resource(item.group_resource);
+  if (preferred == nullptr) return nullptr;
+  item.object["apiVersion"] = preferred->api_version();
+  item.end(ItemAction::kFailed, "the cluster does not serve it as " + version + ", it is restored as " + preferred->api_version(), true);
+  return preferred;
 }
 
 bool ItemWriter::prepare(Item& item) const {

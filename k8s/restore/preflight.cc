@@ -13,17 +13,6 @@ namespace {
 constexpr const char* kClaims = "persistentvolumeclaims";
 constexpr const char* kClasses = "storageclasses.storage.k8s.io";
 
-uint64_t chosen_of(const SourceKind& kind) {
-  return static_cast<uint64_t>(std::count_if(kind.items.begin(), kind.items.end(), [](const SourceItem& i) { return i.chosen; }));
-}
-
-const ApiResource* served(const Discovery& discovery, const std::string& group_resource) {
-  for (const ApiResource& r : discovery.resources()) {
-    if (r.group_resource() == group_resource) return &r;
-  }
-  return nullptr;
-}
-
 class Check {
  public:
   explicit Check(const PreflightInput& input) : in_(input) {}
@@ -48,8 +37,8 @@ class Check {
   void check_kinds() {
     const std::vector<std::string> coming = kinds_of_definitions(*in_.source);
     for (const auto& [name, kind] : in_.source->kinds()) {
-      const uint64_t n = chosen_of(kind);
-      if (n == 0 || served(*in_.discovery, name) != nullptr || contains(coming, name)) continue;
+      const uint64_t n = kind.chosen();
+      if (n == 0 || in_.discovery->find_group_resource(name) != nullptr || contains(coming, name)) continue;
       const bool defined = in_.source->find({kDefinitions, "", name}) != nullptr;
       lacks_.push_back("it does not serve " + name + ", " + std::to_string(n) + " object" + (n == 1 ? "" : "s") +
                        (defined ? "; the definition is in the restore point: include cluster-scoped resources to bring it along" : ""));
@@ -58,7 +47,7 @@ class Check {
 
   Result<void> check_storage_classes() {
     const auto kind = in_.source->kinds().find(kClaims);
-    if (kind == in_.source->kinds().end() || chosen_of(kind->second) == 0) return {};
+    if (kind == in_.source->kinds().end() || kind->second.chosen() == 0) return {};
     std::set<std::string> classes;
     bool has_default = false;
     auto listed = in_.client->list("/apis/storage.k8s.io/v1/storageclasses", {}, [&](std::string_view raw) { return note_class(raw, classes, has_default); });
@@ -108,8 +97,8 @@ class Check {
 
   // In the whole cluster, or at least where it matters.
   Result<void> check_permission(const std::string& verb, const std::string& name, const SourceKind& kind) {
-    const ApiResource* r = served(*in_.discovery, name);
-    if (r == nullptr || chosen_of(kind) == 0) return {};
+    const ApiResource* r = in_.discovery->find_group_resource(name);
+    if (r == nullptr || kind.chosen() == 0) return {};
     HF_TRY(const bool everywhere, access_allowed(*in_.client, {verb, r->group, r->name, "", ""}));
     if (everywhere) return {};
     std::set<std::string> places;

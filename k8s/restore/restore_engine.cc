@@ -90,8 +90,8 @@ class Run {
     source_ = std::make_unique<RestoreSource>(spec_, discovery_, volumes_, std::move(spool));
     HF_CHECK(read_archive_whole());
     const auto own = source_->kinds().find(kNamespaces);
-    const auto listed = own == source_->kinds().end() ? 0 : std::count_if(own->second.items.begin(), own->second.items.end(), [](const SourceItem& i) { return i.chosen; });
-    progress_.total = source_->chosen() - static_cast<uint64_t>(listed) + source_->namespaces().size();
+    const uint64_t listed = own == source_->kinds().end() ? 0 : own->second.chosen();
+    progress_.total = source_->chosen() - listed + source_->namespaces().size();
     log_.info("The restore point has " + std::to_string(source_->chosen()) + " objects for this restore");
     HF_CHECK(find_volumes());
     const auto gone = [this](const std::string& volume) { return volume_is_gone(volume); };

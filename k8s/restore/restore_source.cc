@@ -13,6 +13,10 @@ constexpr const char* kClaims = "persistentvolumeclaims";
 constexpr const char* kVolumes = "persistentvolumes";
 }
 
+uint64_t SourceKind::chosen() const {
+  return static_cast<uint64_t>(std::count_if(items.begin(), items.end(), [](const SourceItem& i) { return i.chosen; }));
+}
+
 RestoreSource::RestoreSource(const RestoreSpec& spec, const Discovery& target, const std::vector<VolumeRecord>& volumes,
                              std::unique_ptr<ItemSpool> spool)
     : spec_(spec), resources_(resolved(spec.resources, target)), volumes_(volumes), spool_(std::move(spool)) {

@@ -29,6 +29,8 @@ struct SourceItem {
 struct SourceKind {
   std::vector<SourceItem> items;
   std::unordered_map<std::string, size_t> by_path;
+
+  uint64_t chosen() const;
 };
 
 // Written by one thread; read by any number of them once read() is through.

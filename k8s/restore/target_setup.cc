@@ -93,7 +93,7 @@ Result<Discovery> discover_with(ApiClient& client, const std::vector<std::string
   for (;;) {
     HF_TRY(Discovery discovery, Discovery::read(client));
     const bool all = std::all_of(group_resources.begin(), group_resources.end(), [&](const std::string& name) {
-      return std::any_of(discovery.resources().begin(), discovery.resources().end(), [&](const ApiResource& r) { return r.group_resource() == name; });
+      return discovery.find_group_resource(name) != nullptr;
     });
     if (all || !patience.wait()) return discovery;
   }
