@@ -12,6 +12,7 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 constexpr uint64_t kMagic = 0x3154414542465348;  // "HSFBEAT1"
 constexpr size_t kHeadBytes = 12;
+constexpr int kTakeOverTries = 5;
 
 }  // namespace
 
@@ -20,10 +21,7 @@ Result<std::unique_ptr<HeartbeatDevice>> HeartbeatDevice::claim(std::unique_ptr<
   std::unique_ptr<HeartbeatDevice> d(new HeartbeatDevice(std::move(device), options));
   random.fill(d->opening_);
   if (!options.take_over) HF_CHECK(d->watch());
-  HF_CHECK(d->write_mark(false));
-  // Two that found nobody at the same time: the mark that stands is the later one's, and the earlier sees it here.
-  std::this_thread::sleep_for(options.timing.claim);
-  HF_CHECK(d->beat());
+  HF_CHECK(d->settle());
   d->worker_ = std::make_unique<Worker>("heartbeat", [raw = d.get()](std::stop_token) {
     const auto done = raw->beat();
     const bool failing = !done && !raw->lost_;
@@ -94,6 +92,17 @@ Result<void> HeartbeatDevice::watch() {
 
 Status HeartbeatDevice::lost() const {
   return Status(Code::kPermissionDenied, Subject::kDevice, info().name + " is held by another host");
+}
+
+// Two that found nobody at the same time: the mark that stands is the later one's, and the earlier sees it here.
+Result<void> HeartbeatDevice::settle() {
+  for (int tries = options_.take_over ? kTakeOverTries : 1; tries > 0; --tries) {
+    HF_CHECK(write_mark(false));
+    std::this_thread::sleep_for(options_.timing.claim);
+    HF_TRY(const std::optional<Mark> now, read_mark());
+    if (now && now->opening == opening_) break;
+  }
+  return beat();
 }
 
 Result<void> HeartbeatDevice::beat() {

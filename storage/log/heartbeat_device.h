@@ -32,7 +32,8 @@ struct HeartbeatOptions {
 class HeartbeatDevice final : public BlockDevice {
  public:
   // Watches, then claims: blocks for `watch` when somebody's mark was left behind, for `claim` always.
-  // kPermissionDenied names who holds the device.
+  // kPermissionDenied names who holds the device. A takeover insists: a beat of the other host that was under way
+  // covers the new mark, so the mark is written again, a few times, until it stands.
   static Result<std::unique_ptr<HeartbeatDevice>> claim(std::unique_ptr<BlockDevice> device, const HeartbeatOptions& options,
                                                         Random& random);
   // Leaves a mark that says so: the next opening need not watch.
@@ -62,6 +63,7 @@ class HeartbeatDevice final : public BlockDevice {
   Result<std::optional<Mark>> read_mark();
   Result<void> write_mark(bool released);
   Result<void> watch();
+  Result<void> settle();
   Status lost() const;
   Result<void> beat();
   Result<void> may_write() const;
