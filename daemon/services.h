@@ -47,6 +47,9 @@ class PoolService {
 struct ClusterStatus {
   std::string name, server, name_space, bucket, prefix, access_key;
   int64_t added_ms = 0;
+  bool serve = true;  // its velero.io objects are to be served
+  // Are they? "starting", "serving", "observing" (another server does), and why not; empty: not asked for.
+  std::string role, role_reason;
 };
 
 // What a cluster says when it is asked; see k8s/cluster_check.h.
@@ -65,6 +68,7 @@ struct NewCluster {
   std::string context;               // empty: its current one
   std::string name_space = "velero";
   std::string bucket = "holdfast";   // made where it is missing; the cluster's part of it is clusters/NAME/
+  bool serve = true;                 // be the server behind its velero.io objects
 };
 
 // A backup or a restore: one that waits, runs or has ended. A restore point is a backup that has.

@@ -31,6 +31,7 @@ struct BackupOrder {
 
 struct BackupProgress {
   std::atomic<uint64_t> items{0};
+  std::atomic<bool> finalizing{false};  // the archive is written; what belongs to it follows
 };
 
 struct BackupOutcome {

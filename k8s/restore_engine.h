@@ -25,6 +25,7 @@ struct RestoreOrder {
 
 struct RestoreProgress {
   std::atomic<uint64_t> items{0}, total{0};
+  std::atomic<bool> finalizing{false};  // every object was seen to; the records follow
 };
 
 struct RestoreOutcome {
@@ -61,6 +62,8 @@ Result<std::string> restore_document(const BackupPlace& place, const std::string
 Result<std::string> restore_log(const BackupPlace& place, const std::string& name);
 // Its records; the cluster is not touched. kNotFound.
 Result<void> delete_restore(const BackupPlace& place, const std::string& name);
+// Whatever lies in the bucket of a restore of that name, ours or Velero's.
+Result<void> delete_restore_records(const BackupPlace& place, const std::string& name);
 // May a restore be called so? kInvalidArgument: it is no name; kAlreadyExists: there is one, and it wrote something.
 Result<void> check_restore_name(const BackupPlace& place, const std::string& name);
 // Object keys of a restore's records.

@@ -14,7 +14,7 @@ json::array texts(const std::vector<std::string>& list) { return json::array(lis
 
 json::object to_json(const ClusterStatus& c) {
   return {{"name", c.name}, {"server", c.server}, {"namespace", c.name_space}, {"bucket", c.bucket}, {"prefix", c.prefix},
-          {"access_key", c.access_key}, {"added_ms", c.added_ms}};
+          {"access_key", c.access_key}, {"added_ms", c.added_ms}, {"serve", c.serve}, {"role", c.role}, {"role_reason", c.role_reason}};
 }
 
 json::object to_json(const ClusterFindings& f) {
@@ -24,7 +24,7 @@ json::object to_json(const ClusterFindings& f) {
 }
 
 Result<HttpResponse> add(ClusterService& clusters, const json::object& body) {
-  HF_CHECK(only_keys(body, {"name", "kubeconfig", "kubeconfig_directory", "context", "namespace", "bucket"}));
+  HF_CHECK(only_keys(body, {"name", "kubeconfig", "kubeconfig_directory", "context", "namespace", "bucket", "serve"}));
   NewCluster wanted;
   HF_TRY(wanted.name, text_field(body, "name"));
   HF_TRY(wanted.kubeconfig, text_field(body, "kubeconfig"));
@@ -34,6 +34,7 @@ Result<HttpResponse> add(ClusterService& clusters, const json::object& body) {
   HF_TRY(const std::string bucket, text_field(body, "bucket"));
   if (!name_space.empty()) wanted.name_space = name_space;
   if (!bucket.empty()) wanted.bucket = bucket;
+  HF_TRY(wanted.serve, flag_field(body, "serve", true));
   HF_TRY(const ClusterFindings found, clusters.add_cluster(wanted));
   return json_response(to_json(found), 201);
 }

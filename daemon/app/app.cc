@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
 
 #include "daemon/admin/admin_api.h"
 #include "daemon/app/pool_service.h"
@@ -68,7 +69,7 @@ class Daemon {
     store_ = std::make_unique<Store>(pools);
     local_pools_ = std::make_unique<LocalPools>(*store_);
     clusters_ = std::make_unique<LocalClusters>(ClusterServiceParts{store_.get(), store_.get(), store_.get(), store_.get(), &clock_, &random_,
-                                                                     [this] { return clock_is_sure(); }, c_.state_dir});
+                                                                     [this] { return clock_is_sure(); }, c_.state_dir, face()});
     clusters_->start();
     HF_CHECK(start_s3());
     return start_admin();
@@ -103,6 +104,28 @@ class Daemon {
   bool clock_is_sure() const {
     const auto pools = local_pools_->pools();
     return std::none_of(pools.begin(), pools.end(), [](const PoolStatus& p) { return p.time_unconfirmed; });
+  }
+
+  // How clients outside reach the S3 endpoint, unless the configuration says so.
+  std::string first_url() const {
+    const ListenConfig& l = c_.listen.front();
+    std::string host = l.address;
+    if (host == "0.0.0.0" || host == "::") {
+      char name[256] = "";
+      host = ::gethostname(name, sizeof name - 1) == 0 ? name : "localhost";
+    }
+    if (host.find(':') != std::string::npos) host = "[" + host + "]";
+    return std::string(l.tls ? "https://" : "http://") + host + ":" + std::to_string(l.port);
+  }
+
+  S3Face face() const {
+    S3Face f{c_.public_url.empty() ? first_url() : c_.public_url, c_.region, ""};
+    const std::string& file = c_.public_ca_file.empty() ? c_.certificate_file : c_.public_ca_file;
+    if (!f.url.starts_with("https://") || file.empty()) return f;
+    std::ifstream in(file);
+    f.ca_pem.assign(std::istreambuf_iterator<char>(in), {});
+    if (f.ca_pem.empty()) spdlog::error("{}: no certificate in it; clusters are told none", file);
+    return f;
   }
 
   Result<void> start_s3() {

@@ -107,6 +107,8 @@ Config read_config(const YAML::Node& root) {
             {"listen", [&](const YAML::Node& n) { each(n, "listen", [&](const YAML::Node& l) { c.listen.push_back(read_listen(l, "listen[]")); }); }},
             {"tls", tls},
             {"region", into(c.region, "region")},
+            {"public_url", into(c.public_url, "public_url")},
+            {"public_ca_file", into(c.public_ca_file, "public_ca_file")},
             {"domains", into(c.domains, "domains")},
             {"admin", admin},
             {"log", log},
@@ -116,6 +118,9 @@ Config read_config(const YAML::Node& root) {
   const auto need = [&](bool there, const std::string& what) {
     if (!there) throw ConfigError{root.Mark(), what};
   };
+  while (c.public_url.ends_with('/')) c.public_url.pop_back();
+  const bool http_url = c.public_url.starts_with("https://") || c.public_url.starts_with("http://");
+  need(c.public_url.empty() || http_url, "\"public_url\" must begin with https:// or http://");
   need(!c.state_dir.empty(), "\"state_dir\" is missing");
   need(!c.listen.empty(), "\"listen\" is missing");
   need(!c.pools.empty(), "\"pools\" is missing");

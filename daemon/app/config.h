@@ -32,6 +32,8 @@ struct Config {
   std::vector<ListenConfig> listen;
   std::string certificate_file, key_file;
   std::string region = "us-east-1";
+  std::string public_url;      // empty: made from the first listener
+  std::string public_ca_file;  // empty: certificate_file
   std::vector<std::string> domains;
   std::string admin_socket;
   std::optional<ListenConfig> admin_listen;

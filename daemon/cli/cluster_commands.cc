@@ -14,7 +14,7 @@ namespace {
 
 struct ClusterArguments {
   std::string name, kubeconfig, context, name_space = "velero", bucket = "holdfast";
-  bool backup_only = false;
+  bool backup_only = false, serve = true;
 };
 
 void print_missing(const json::value& findings, const char* key, const char* what) {
@@ -47,7 +47,7 @@ Result<void> add(const CliContext& c, const ClusterArguments& a) {
   std::error_code ignored;
   const std::string directory = std::filesystem::absolute(a.kubeconfig, ignored).parent_path().string();
   const json::object body{{"name", a.name}, {"kubeconfig", text}, {"kubeconfig_directory", directory}, {"context", a.context},
-                          {"namespace", a.name_space}, {"bucket", a.bucket}};
+                          {"namespace", a.name_space}, {"bucket", a.bucket}, {"serve", a.serve}};
   HF_TRY(const json::value findings, client_of(c).call("POST", "/v1/clusters", body));
   if (!c.json()) std::cout << "cluster " << a.name << " added; its restore points lie in " << a.bucket << "/clusters/" << a.name << "/\n";
   return print_findings(c, a.name, findings);
@@ -61,9 +61,11 @@ Result<void> list(const CliContext& c) {
   }
   std::vector<std::vector<std::string>> rows;
   for (const json::value& s : answer.at("clusters").as_array()) {
-    rows.push_back({text_at(s, "name"), text_at(s, "server"), text_at(s, "namespace"), text_at(s, "bucket") + "/" + text_at(s, "prefix")});
+    const std::string role = text_at(s, "role"), reason = text_at(s, "role_reason");
+    rows.push_back({text_at(s, "name"), text_at(s, "server"), text_at(s, "namespace"), text_at(s, "bucket") + "/" + text_at(s, "prefix"),
+                    role.empty() ? "-" : role + (reason.empty() ? "" : ": " + reason)});
   }
-  print_table({"CLUSTER", "SERVER", "NAMESPACE", "RESTORE POINTS"}, rows);
+  print_table({"CLUSTER", "SERVER", "NAMESPACE", "RESTORE POINTS", "VELERO OBJECTS"}, rows);
   return {};
 }
 
@@ -84,6 +86,7 @@ void add_cluster_commands(CLI::App& app, CliContext& c) {
   add_command->add_option("--context", a->context, "context in it; default: the current one");
   add_command->add_option("--namespace", a->name_space, "namespace of the velero.io objects")->capture_default_str();
   add_command->add_option("--bucket", a->bucket, "bucket of its restore points; made where it is missing")->capture_default_str();
+  add_command->add_flag("!--no-velero-objects", a->serve, "do not serve its velero.io objects: nothing is installed there, and only `holdfast` commands work");
   add_command->callback([&c, a] { c.run = [&c, a] { return add(c, *a); }; });
   cluster->add_subcommand("list", "List clusters")->callback([&c] { c.run = [&c] { return list(c); }; });
   auto* check_command = cluster->add_subcommand("check", "Can it be reached, and what is permitted there? Exit code 1 when backups would not be whole");

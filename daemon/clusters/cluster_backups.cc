@@ -20,34 +20,12 @@ RunStatus status_of(const k8s::RestorePoint& p) {
   return s;
 }
 
-// What one backup needs while it waits and runs.
-struct BackupTask {
-  k8s::ClusterAccess access;
-  k8s::BackupPlace place;
-  k8s::BackupOrder order;
-  k8s::EngineServices services;
-  k8s::BackupProgress progress;
-
-  JobEnd run(std::stop_token stop) {
-    const k8s::BackupOutcome o = k8s::back_up(access, place, order, services, progress, std::move(stop));
-    JobEnd end;
-    end.status.phase = o.phase;
-    end.status.failure_reason = o.failure_reason;
-    end.status.items = o.items;
-    end.status.warnings = o.warnings;
-    end.status.errors = o.errors;
-    end.status.validation_errors = o.validation_errors;
-    end.recorded = o.phase == "Completed" || o.phase == "PartiallyFailed";
-    return end;
-  }
-};
-
 }  // namespace
 
 // Nothing of a backup that did not come to its end is a restore point.
 void LocalClusters::recover_backups(const ClusterStatus& cluster) {
-  const k8s::BackupPlace place = place_of(cluster);
-  backups_.recover(cluster.name, [&](const std::string& name) -> Result<bool> {
+  backups_.recover(cluster.name, [&](const std::string& name, const JobPlace& where) -> Result<bool> {
+    const k8s::BackupPlace place = noted_place(cluster, where);
     if (k8s::restore_point_document(place, name)) return false;
     HF_CHECK(k8s::delete_leftovers(place, name));
     return true;
@@ -57,22 +35,17 @@ void LocalClusters::recover_backups(const ClusterStatus& cluster) {
 Result<void> LocalClusters::start_backup(const std::string& cluster, const std::string& name, const std::string& spec) {
   HF_CHECK(k8s::check_backup_name(name));
   HF_TRY(const RegisteredCluster c, registry_.find(cluster));
-  auto task = std::make_shared<BackupTask>();
-  task->access = c.access;
-  task->place = place_of(c.status);
-  task->services = {p_.clock, p_.random};
-  if (k8s::restore_point_document(task->place, name)) {
+  k8s::BackupRun run;
+  run.place = place_of(c.status);
+  if (k8s::restore_point_document(run.place, name)) {
     return error(Code::kAlreadyExists, "there is a backup \"" + name + "\" of cluster \"" + cluster + "\"");
   }
-  task->order.name = name;
-  task->order.name_space = c.status.name_space;
-  task->order.spec = spec;
-  task->order.annotations[k8s::kKeptBy] = k8s::kKeptByTtl;
-  Job job;
-  job.name = name;
-  job.run = [task](std::stop_token stop) { return task->run(std::move(stop)); };
-  job.show_progress = [task](RunStatus& s) { s.items = task->progress.items; };
-  return backups_.start(cluster, std::move(job));
+  run.order.name = name;
+  run.order.name_space = c.status.name_space;
+  run.order.spec = spec;
+  run.order.annotations[k8s::kKeptBy] = k8s::kKeptByTtl;
+  HF_CHECK(line_up(backups_, c, engine(), std::move(run)));
+  return {};
 }
 
 Result<std::vector<RunStatus>> LocalClusters::backups(const std::string& cluster) {

@@ -23,39 +23,11 @@ RunStatus status_of(const k8s::RestoreRecord& r) {
   return s;
 }
 
-// What one restore needs while it waits and runs.
-struct RestoreTask {
-  k8s::ClusterAccess access;
-  k8s::BackupPlace place;
-  k8s::RestoreOrder order;
-  k8s::EngineServices services;
-  k8s::RestoreProgress progress;
-
-  JobEnd run(std::stop_token stop) {
-    const k8s::RestoreOutcome o = k8s::restore(access, place, order, services, progress, std::move(stop));
-    JobEnd end;
-    end.status.phase = o.phase;
-    end.status.failure_reason = o.failure_reason;
-    end.status.items = o.items;
-    end.status.total = o.total;
-    end.status.warnings = o.warnings;
-    end.status.errors = o.errors;
-    end.status.validation_errors = o.validation_errors;
-    end.status.lacks = o.lacks;
-    end.status.plan = o.plan;
-    end.status.planned = order.plan;
-    // What the record cannot say has to be shown from here.
-    end.recorded = !order.plan && o.lacks.empty() && o.validation_errors.empty() && static_cast<bool>(k8s::restore_document(place, order.name));
-    return end;
-  }
-};
-
 }  // namespace
 
 void LocalClusters::recover_restores(const ClusterStatus& cluster) {
-  const k8s::BackupPlace place = place_of(cluster);
-  restores_.recover(cluster.name, [&](const std::string& name) -> Result<bool> {
-    HF_CHECK(k8s::record_broken_restore(place, name, kDaemonEnded, *p_.clock));
+  restores_.recover(cluster.name, [&](const std::string& name, const JobPlace& where) -> Result<bool> {
+    HF_CHECK(k8s::record_broken_restore(noted_place(cluster, where), name, kDaemonEnded, *p_.clock));
     return false;  // the record shows it
   });
 }
@@ -63,29 +35,19 @@ void LocalClusters::recover_restores(const ClusterStatus& cluster) {
 Result<void> LocalClusters::start_restore(const std::string& cluster, const NewRestore& restore) {
   HF_TRY(const RegisteredCluster c, registry_.find(cluster));
   HF_TRY(const RegisteredCluster source, registry_.find(restore.from_cluster.empty() ? cluster : restore.from_cluster));
-  auto task = std::make_shared<RestoreTask>();
-  task->access = c.access;
-  task->place = place_of(c.status);
-  task->services = {p_.clock, p_.random};
-  HF_CHECK(k8s::check_restore_name(task->place, restore.name));
-  task->order.name = restore.name;
-  task->order.name_space = c.status.name_space;
-  task->order.spec = restore.spec;
-  task->order.source = place_of(source.status);
-  task->order.spool_directory = p_.spool_directory;
-  task->order.plan = restore.plan;
-  task->order.refuse_incomplete = !restore.partial;
-  task->order.namespace_timeout = std::chrono::seconds(restore.namespace_timeout_s);
-  Job job;
-  job.name = restore.name;
-  job.leaves_traces = !restore.plan;
-  job.run = [task](std::stop_token stop) { return task->run(std::move(stop)); };
-  job.show_progress = [task](RunStatus& s) {
-    s.items = task->progress.items;
-    s.total = task->progress.total;
-    s.planned = task->order.plan;
-  };
-  return restores_.start(cluster, std::move(job));
+  k8s::RestoreRun run;
+  run.place = place_of(c.status);
+  HF_CHECK(k8s::check_restore_name(run.place, restore.name));
+  run.order.name = restore.name;
+  run.order.name_space = c.status.name_space;
+  run.order.spec = restore.spec;
+  run.order.source = place_of(source.status);
+  run.order.spool_directory = p_.spool_directory;
+  run.order.plan = restore.plan;
+  run.order.refuse_incomplete = !restore.partial;
+  run.order.namespace_timeout = std::chrono::seconds(restore.namespace_timeout_s);
+  HF_CHECK(line_up(restores_, c, engine(), std::move(run)));
+  return {};
 }
 
 Result<std::vector<RunStatus>> LocalClusters::restores(const std::string& cluster) {

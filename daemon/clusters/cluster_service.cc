@@ -4,21 +4,50 @@
 
 #include "k8s/cluster_check.h"
 #include "storage/base/access_keys.h"
+#include "storage/base/log.h"
 #include "storage/base/names.h"
 
 namespace holdfast {
 
 LocalClusters::LocalClusters(ClusterServiceParts parts)
     : p_(std::move(parts)), registry_(*p_.settings),
-      expiry_(registry_, [this](const ClusterStatus& s) { return place_of(s); }, *p_.clock, p_.clock_is_sure),
-      backups_("backup", *p_.clock, *p_.settings, [this] { expiry_.wake(); }), restores_("restore", *p_.clock, *p_.settings, [] {}) {}
+      expiry_(registry_, [this](const ClusterStatus& s) { return place_of(s); }, [this](const std::string& name) { return is_serving(name); }, *p_.clock, p_.clock_is_sure),
+      backups_("backup", *p_.clock, *p_.settings,
+               [this](const std::string& cluster) {
+                 expiry_.wake();
+                 wake_server(cluster);
+               }),
+      restores_("restore", *p_.clock, *p_.settings, [](const std::string&) {}) {}
+
+LocalClusters::~LocalClusters() {
+  // Their ends are still told to the servers.
+  backups_.stop();
+  restores_.stop();
+  std::map<std::string, Served> ending;
+  {
+    std::lock_guard lock(served_mutex_);
+    ending.swap(served_);
+  }
+  // All at once: each takes a while.
+  std::vector<std::jthread> threads;
+  for (auto& [name, served] : ending) threads.emplace_back([&served] { served.server.reset(); });
+  threads.clear();
+}
 
 void LocalClusters::start() {
-  for (const ClusterStatus& s : registry_.all()) {
+  const std::vector<ClusterStatus> all = registry_.all();
+  for (const ClusterStatus& s : all) {
     recover_backups(s);
     recover_restores(s);
   }
   expiry_.start();
+  if (auto begun = begin_generation(); !begun) {
+    spdlog::error("velero.io objects are not served: {}", begun.error().message());
+    return;
+  }
+  for (const ClusterStatus& s : all) {
+    if (const auto cluster = registry_.find(s.name)) serve(*cluster);
+  }
 }
 
 ClusterFindings LocalClusters::findings(const k8s::ClusterAccess& access) {
@@ -74,6 +103,7 @@ Result<ClusterFindings> LocalClusters::add_cluster(const NewCluster& cluster) {
   s.name_space = cluster.name_space;
   s.bucket = cluster.bucket;
   s.prefix = "clusters/" + cluster.name + "/";
+  s.serve = cluster.serve;
   s.added_ms = p_.clock->wall_ms();
   HF_CHECK(make_bucket(s.bucket));
   HF_TRY(s.access_key, make_user(s));
@@ -81,6 +111,7 @@ Result<ClusterFindings> LocalClusters::add_cluster(const NewCluster& cluster) {
     (void)p_.users->remove_user(s.access_key);
     return std::unexpected(put.error());
   }
+  serve(made);
   return found;
 }
 
@@ -94,6 +125,17 @@ Result<void> LocalClusters::remove_cluster(const std::string& name) {
   HF_TRY(const RegisteredCluster cluster, registry_.find(name));
   if (!backups_.idle(name)) return error(Code::kFailedPrecondition, "a backup of cluster \"" + name + "\" is running");
   if (!restores_.idle(name)) return error(Code::kFailedPrecondition, "a restore of cluster \"" + name + "\" is running");
+  stop_serving(name);
+  if (!backups_.idle(name) || !restores_.idle(name)) {
+    serve(cluster);
+    return error(Code::kFailedPrecondition, "cluster \"" + name + "\" has just asked for a backup or a restore");
+  }
+  // Without a server nobody would let them go. A cluster that is gone has none.
+  if (cluster.status.serve) {
+    if (auto released = k8s::release_restores(cluster.access, cluster.status.name_space, *p_.clock); !released) {
+      spdlog::warn("cluster {}: its Restore objects keep the finalizer {}: {}", name, k8s::kRestoreFinalizer, released.error().message());
+    }
+  }
   HF_CHECK(registry_.remove(name));
   backups_.forget(name);
   restores_.forget(name);

@@ -2,8 +2,7 @@
 #pragma once
 
 #include "daemon/clusters/expiry.h"
-#include "daemon/clusters/job_lines.h"
-#include "daemon/clusters/registry.h"
+#include "daemon/clusters/velero_bridge.h"
 #include "storage/object_store.h"
 
 namespace holdfast {
@@ -17,17 +16,20 @@ struct ClusterServiceParts {
   Random* random = nullptr;
   std::function<bool()> clock_is_sure;  // false: nothing expires
   std::string spool_directory;          // on local disk, for archives that are being restored
+  S3Face face;
 };
 
 class LocalClusters final : public ClusterService {
  public:
   explicit LocalClusters(ClusterServiceParts parts);
 
-  // Once, before the service is used: see JobLines::recover(). Then restore points expire.
+  ~LocalClusters() override;
+
+  // Once, before the service is used: see JobLines::recover(). Then restore points expire, and velero.io objects are served.
   void start();
 
   Result<ClusterFindings> add_cluster(const NewCluster& cluster) override;
-  std::vector<ClusterStatus> clusters() const override { return registry_.all(); }
+  std::vector<ClusterStatus> clusters() const override;
   Result<ClusterFindings> check_cluster(const std::string& name) override;
   Result<void> remove_cluster(const std::string& name) override;
 
@@ -52,12 +54,33 @@ class LocalClusters final : public ClusterService {
   void recover_backups(const ClusterStatus& cluster);
   void recover_restores(const ClusterStatus& cluster);
   k8s::BackupPlace place_of(const ClusterStatus& status) const { return {p_.objects, status.bucket, status.prefix}; }
+  // Where a job was writing when the daemon was killed.
+  k8s::BackupPlace noted_place(const ClusterStatus& cluster, const JobPlace& where) const {
+    return where.bucket.empty() ? place_of(cluster) : k8s::BackupPlace{p_.objects, where.bucket, where.prefix};
+  }
+  k8s::EngineServices engine() const { return {p_.clock, p_.random}; }
+
+  // The server behind the velero.io objects of one cluster.
+  struct Served {
+    std::unique_ptr<VeleroBridge> bridge;
+    std::unique_ptr<k8s::VeleroServer> server;  // ends before the bridge that it uses
+  };
+  // Which appliance this is; its generation is higher at each start.
+  Result<void> begin_generation();
+  void serve(const RegisteredCluster& cluster);
+  void stop_serving(const std::string& name);
+  void wake_server(const std::string& name);
+  bool is_serving(const std::string& name) const;
 
   const ClusterServiceParts p_;
   ClusterRegistry registry_;
   Expiry expiry_;
   JobLines backups_, restores_;
   std::mutex mutex_;  // one registration at a time
+  std::string appliance_id_;
+  uint64_t generation_ = 0;
+  mutable std::mutex served_mutex_;
+  std::map<std::string, Served> served_;
 };
 
 }  // namespace holdfast

@@ -36,6 +36,7 @@ void Expiry::work(const std::stop_token& stop) {
 int64_t Expiry::remove_expired(const std::stop_token& stop) {
   int64_t next_ms = INT64_MAX;
   for (const ClusterStatus& cluster : registry_.all()) {
+    if (is_served_(cluster.name)) continue;
     const k8s::BackupPlace place = place_of_(cluster);
     const auto points = k8s::list_restore_points(place);
     if (!points) {

@@ -16,8 +16,9 @@ namespace holdfast {
 class Expiry {
  public:
   using PlaceOf = std::function<k8s::BackupPlace(const ClusterStatus&)>;
-  Expiry(const ClusterRegistry& registry, PlaceOf place_of, Clock& clock, std::function<bool()> clock_is_sure)
-      : registry_(registry), place_of_(std::move(place_of)), clock_(clock), clock_is_sure_(std::move(clock_is_sure)) {}
+  // `is_served`: the server of a cluster's velero.io objects sees to it, with the objects.
+  Expiry(const ClusterRegistry& registry, PlaceOf place_of, std::function<bool(const std::string& cluster)> is_served, Clock& clock, std::function<bool()> clock_is_sure)
+      : registry_(registry), place_of_(std::move(place_of)), is_served_(std::move(is_served)), clock_(clock), clock_is_sure_(std::move(clock_is_sure)) {}
 
   void start();
   // There may be something that expires sooner.
@@ -30,6 +31,7 @@ class Expiry {
 
   const ClusterRegistry& registry_;
   const PlaceOf place_of_;
+  const std::function<bool(const std::string& cluster)> is_served_;
   Clock& clock_;
   const std::function<bool()> clock_is_sure_;
   std::mutex mutex_;

@@ -10,9 +10,17 @@ namespace holdfast {
 namespace {
 constexpr size_t kKeptJobs = 100;
 constexpr size_t kKeptPlans = 5;
+
+JobPlace noted_place(const SettingsStore& settings, const std::string& note) {
+  const std::string text = settings.setting(note).value_or("");
+  const size_t slash = text.find('/');
+  if (slash == std::string::npos) return {};
+  return {text.substr(0, slash), text.substr(slash + 1)};
 }
 
-JobLines::~JobLines() {
+}  // namespace
+
+void JobLines::stop() {
   std::vector<std::jthread> workers;
   {
     std::lock_guard lock(mutex_);
@@ -51,7 +59,7 @@ JobEnd JobLines::run(const Line& line, const Entry& entry, const std::stop_token
   const std::string note = note_of(line.cluster, job.name);
   JobEnd end;
   RunStatus& ended = end.status;
-  const auto noted = job.leaves_traces ? settings_.put_setting(note, "running") : Result<void>();
+  const auto noted = job.leaves_traces ? settings_.put_setting(note, job.place.bucket + "/" + job.place.prefix) : Result<void>();
   if (noted) {
     end = job.run(stop);
     const auto cleared = job.leaves_traces ? settings_.put_setting(note, "") : Result<void>();
@@ -80,7 +88,7 @@ void JobLines::work(std::stop_token stop, Line& line) {
       entry->status.started = rfc3339(clock_.wall_ms());
     }
     JobEnd end = run(line, *entry, stop);
-    on_end_();
+    on_end_(line.cluster);
     std::lock_guard lock(mutex_);
     RunStatus& ended = end.status;
     ended.name = entry->job.name;
@@ -96,7 +104,7 @@ void JobLines::work(std::stop_token stop, Line& line) {
   }
 }
 
-void JobLines::recover(const std::string& cluster, const std::function<Result<bool>(const std::string& name)>& clear) {
+void JobLines::recover(const std::string& cluster, const std::function<Result<bool>(const std::string& name, const JobPlace& place)>& clear) {
   const std::string prefix = note_of(cluster, "");
   for (const std::string& note : settings_.setting_names(prefix)) {
     auto entry = std::make_shared<Entry>();
@@ -104,7 +112,7 @@ void JobLines::recover(const std::string& cluster, const std::function<Result<bo
     entry->status.phase = "Failed";
     entry->status.failure_reason = kDaemonEnded;
     entry->done = true;
-    const auto shown = clear(entry->job.name);
+    const auto shown = clear(entry->job.name, noted_place(settings_, note));
     if (!shown) {
       spdlog::error("{} {} of cluster {}: what it left cannot be cleared away: {}", what_, entry->job.name, cluster, shown.error().message());
       continue;  // the next start tries again
@@ -129,6 +137,19 @@ std::vector<RunStatus> JobLines::of(const std::string& cluster) const {
     if (!entry->done && entry->job.show_progress) entry->job.show_progress(out.back());
   }
   return out;
+}
+
+std::optional<size_t> JobLines::before(const std::string& cluster, const std::string& name) const {
+  std::lock_guard lock(mutex_);
+  const auto line = lines_.find(cluster);
+  size_t count = 0;
+  if (line == lines_.end()) return std::nullopt;
+  for (const auto& entry : line->second.entries) {
+    if (entry->done) continue;
+    if (entry->job.name == name) return count;
+    ++count;
+  }
+  return std::nullopt;
 }
 
 bool JobLines::idle(const std::string& cluster) const {

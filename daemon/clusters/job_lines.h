@@ -24,8 +24,14 @@ struct JobEnd {
   bool recorded = false;  // it is found in the bucket from now on
 };
 
+// Where in the store a job writes. Empty bucket: not known.
+struct JobPlace {
+  std::string bucket, prefix;
+};
+
 struct Job {
   std::string name;
+  JobPlace place;
   bool leaves_traces = true;  // false: nothing is to be cleared away should the daemon be killed
   // On a thread of its line.
   std::function<JobEnd(std::stop_token)> run;
@@ -33,21 +39,26 @@ struct Job {
   std::function<void(RunStatus&)> show_progress;
 };
 
-// Thread-safe. Its end stops what runs and waits for it.
+// Thread-safe.
 class JobLines {
  public:
   // `what`: "backup" or "restore". `on_end`: after every job, on its thread.
-  JobLines(std::string what, Clock& clock, SettingsStore& settings, std::function<void()> on_end)
+  JobLines(std::string what, Clock& clock, SettingsStore& settings, std::function<void(const std::string& cluster)> on_end)
       : what_(std::move(what)), clock_(clock), settings_(settings), on_end_(std::move(on_end)) {}
-  ~JobLines();
+  ~JobLines() { stop(); }
+
+  // Stops what runs and waits for it; what waits in line is dropped.
+  void stop();
 
   // kAlreadyExists while one of that name runs or waits.
   Result<void> start(const std::string& cluster, Job job);
   // After a start of the daemon, for what an earlier one was doing for this cluster when it was killed: `clear` clears
   // that away; true: it is to be shown as failed. Its error leaves the rest to the next start.
-  void recover(const std::string& cluster, const std::function<Result<bool>(const std::string& name)>& clear);
+  void recover(const std::string& cluster, const std::function<Result<bool>(const std::string& name, const JobPlace& place)>& clear);
   // Those in line, running, or ended without a record (the last 100 a cluster).
   std::vector<RunStatus> of(const std::string& cluster) const;
+  // How many stand before it; nothing where it neither runs nor waits.
+  std::optional<size_t> before(const std::string& cluster, const std::string& name) const;
   // False: one runs or waits there.
   bool idle(const std::string& cluster) const;
   void forget(const std::string& cluster);
@@ -72,7 +83,7 @@ class JobLines {
   const std::string what_;
   Clock& clock_;
   SettingsStore& settings_;
-  const std::function<void()> on_end_;
+  const std::function<void(const std::string& cluster)> on_end_;
   mutable std::mutex mutex_;
   std::map<std::string, Line> lines_;
 };

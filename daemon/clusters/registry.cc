@@ -13,7 +13,7 @@ const std::string kPrefix = "cluster/";
 std::string encode(const RegisteredCluster& c) {
   const ClusterStatus& s = c.status;
   return json::serialize(json::object{{"server", s.server}, {"namespace", s.name_space}, {"bucket", s.bucket}, {"prefix", s.prefix},
-                                      {"access_key", s.access_key}, {"added_ms", s.added_ms}, {"access", k8s::stored_text(c.access)}});
+                                      {"access_key", s.access_key}, {"added_ms", s.added_ms}, {"serve", s.serve}, {"access", k8s::stored_text(c.access)}});
 }
 
 Result<RegisteredCluster> decode(const std::string& name, const std::string& text) {
@@ -32,6 +32,7 @@ Result<RegisteredCluster> decode(const std::string& name, const std::string& tex
     *member = text_value->get_string();
   }
   if (const json::value* added = o.if_contains("added_ms"); added != nullptr && added->is_int64()) c.status.added_ms = added->get_int64();
+  if (const json::value* serve = o.if_contains("serve"); serve != nullptr && serve->is_bool()) c.status.serve = serve->get_bool();
   HF_TRY(c.access, k8s::access_from_stored(access));
   return c;
 }

@@ -60,6 +60,7 @@ class Run {
     HF_CHECK(collector.run());
     HF_CHECK(archive.finish());
     HF_CHECK(stream.finish());
+    progress_.finalizing = true;
     outcome_.items = collector.items().size();
     HF_CHECK(put("-resource-list.json.gz", collector.items().resource_list_json()));
     HF_CHECK(put("-volumeinfo.json.gz", collector.volumes().json_text()));

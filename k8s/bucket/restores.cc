@@ -69,6 +69,10 @@ Result<std::vector<RestoreRecord>> list_restores(const BackupPlace& place) {
 
 Result<void> delete_restore(const BackupPlace& place, const std::string& name) {
   HF_CHECK(restore_document(place, name));
+  return delete_restore_records(place, name);
+}
+
+Result<void> delete_restore_records(const BackupPlace& place, const std::string& name) {
   HF_CHECK(remove_object(place, restore_key(place, name, kRestoreDocument)));
   return remove_directory(place, restore_key(place, name, ""));
 }

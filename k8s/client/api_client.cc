@@ -16,6 +16,8 @@ using std::chrono::milliseconds;
 constexpr milliseconds kLongestWait{8'000};
 constexpr milliseconds kPageDeadline{600'000};
 constexpr int kMaxExpired = 100;  // of one list
+constexpr int kWatchSeconds = 60;
+constexpr size_t kMaxEventBytes = 16 << 20;
 
 HttpEndpoint endpoint_of(const ClusterAccess& access, const Credential& credential) {
   HttpEndpoint e;
@@ -32,6 +34,43 @@ HttpEndpoint endpoint_of(const ClusterAccess& access, const Credential& credenti
 bool is_failing_webhook(const ClientResponse& response) {
   return response.status == 500 && response.body.find("failed calling webhook") != std::string::npos;
 }
+
+// Cuts a stream of watch events, one JSON object a line, into events.
+class EventLines {
+ public:
+  explicit EventLines(const ApiClient::OnEvent& on_event) : on_event_(on_event) {}
+
+  Result<void> feed(std::string_view piece) {
+    for (size_t end = piece.find('\n'); end != std::string_view::npos; end = piece.find('\n')) {
+      line_.append(piece.substr(0, end));
+      piece.remove_prefix(end + 1);
+      HF_CHECK(take(line_));
+      line_.clear();
+    }
+    if (line_.size() + piece.size() > kMaxEventBytes) return error(Code::kInvalidArgument, "a watch event is larger than " + std::to_string(kMaxEventBytes) + " bytes");
+    line_.append(piece);
+    return {};
+  }
+
+ private:
+  Result<void> take(std::string_view line) {
+    if (line.find_first_not_of(" \r") == std::string_view::npos) return {};
+    auto parsed = parse_object(line);
+    if (!parsed) return error(Code::kCorrupt, "a watch event cannot be read: " + parsed.error().message());
+    WatchEvent event{text_at(*parsed, "type"), {}};
+    if (json::object* object = object_in(*parsed, "object")) event.object = std::move(*object);
+    if (event.type == "ERROR") {
+      ClientResponse answer;
+      answer.status = static_cast<unsigned>(count_at(event.object, "code"));
+      answer.body = json::serialize(event.object);
+      return std::unexpected(api_error("watch", answer));
+    }
+    return on_event_(std::move(event));
+  }
+
+  const ApiClient::OnEvent& on_event_;
+  std::string line_;
+};
 
 bool stop_aware_sleep(std::stop_token stop, milliseconds wait) {
   std::mutex mutex;
@@ -165,6 +204,20 @@ Result<std::string> ApiClient::exchange(ClientRequest request, bool repeatable) 
 Result<void> ApiClient::probe() {
   const auto response = send(request_to("GET", "/version"), nullptr);
   if (!response) return std::unexpected(response.error());
+  return {};
+}
+
+Result<void> ApiClient::watch(const std::string& collection, const std::string& resource_version, const OnEvent& on_event) {
+  ClientRequest request = request_to("GET", collection + "?watch=true&allowWatchBookmarks=true&timeoutSeconds=" + std::to_string(kWatchSeconds) +
+                                                "&resourceVersion=" + percent_encode(resource_version, false));
+  request.headers.add("accept", "application/json");
+  // A server that is gone without a word is found out soon after it should have ended the watch.
+  request.deadline = std::chrono::seconds(kWatchSeconds + 30);
+  request.longest_silence = std::chrono::seconds(kWatchSeconds + 15);
+  EventLines lines(on_event);
+  const HttpClient::Sink sink = [&](std::string_view piece) { return lines.feed(piece); };
+  HF_TRY(const ClientResponse response, send(std::move(request), &sink));
+  if (response.status / 100 != 2) return std::unexpected(api_error("watch " + collection, response));
   return {};
 }
 

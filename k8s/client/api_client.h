@@ -5,6 +5,7 @@
 
 #include "k8s/client/api_resource.h"
 #include "k8s/client/credentials.h"
+#include "k8s/client/json_access.h"
 #include "k8s/client/list_splitter.h"
 #include "storage/net/http_client.h"
 
@@ -19,6 +20,12 @@ struct ApiClientOptions {
 
 struct ListOptions {
   std::string label_selector, field_selector;
+};
+
+// One change that a watch reports. ADDED, MODIFIED, DELETED; BOOKMARK bears nothing but a resource version.
+struct WatchEvent {
+  std::string type;
+  json::object object;
 };
 
 // What a list says about itself.
@@ -55,6 +62,11 @@ class ApiClient {
   // Every object of a collection, page by page, raw. An error of `on_item` ends the list and is returned. After a
   // failure in mid-page the page comes again: `on_item` may then see objects twice.
   Result<ListResult> list(const std::string& collection, const ListOptions& options, const ListSplitter::OnItem& on_item);
+
+  // Follows a collection from `resource_version` on, until the server ends it, which it does after a minute: then go on
+  // from the last version seen. Tries once. kFailedPrecondition with Subject::kVersion: list again.
+  using OnEvent = std::function<Result<void>(WatchEvent)>;
+  Result<void> watch(const std::string& collection, const std::string& resource_version, const OnEvent& on_event);
 
   // Ends running calls and refuses further ones.
   void stop() { stop_.request_stop(); }

@@ -4,13 +4,12 @@
 #include <array>
 
 #include "k8s/restore/service_transform.h"
-#include "storage/base/digest.h"
+#include "k8s/spec/label_value.h"
 
 namespace holdfast::k8s {
 
 namespace {
 
-constexpr size_t kMaxLabel = 63;
 
 using Transform = void (*)(json::object& object, const TransformContext& context);
 
@@ -189,10 +188,6 @@ void label_as_restored(json::object& object, const std::string& restore, const s
   if (labels == nullptr) labels = &((*metadata)["labels"] = json::object()).get_object();
   (*labels)["velero.io/backup-name"] = label_value(backup);
   (*labels)["velero.io/restore-name"] = label_value(restore);
-}
-
-std::string label_value(const std::string& name) {
-  return name.size() <= kMaxLabel ? name : name.substr(0, kMaxLabel - 6) + sha256_hex(name).substr(0, 6);
 }
 
 }  // namespace holdfast::k8s

@@ -25,7 +25,5 @@ void transform(const std::string& group_resource, json::object& object, const Tr
 
 // The labels of a restore: velero.io/restore-name and velero.io/backup-name.
 void label_as_restored(json::object& object, const std::string& restore, const std::string& backup);
-// A name as a label's value: one that is too long is cut and gets a digest (Velero: pkg/label/label.go).
-std::string label_value(const std::string& name);
 
 }  // namespace holdfast::k8s

@@ -250,6 +250,7 @@ class Run {
   }
 
   RestoreOutcome finish(const char* phase) {
+    progress_.finalizing = true;
     outcome_.phase = phase;
     outcome_.items = report_.done();
     // What no cluster wants back is not missing.

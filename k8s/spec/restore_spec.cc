@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "k8s/spec/go_duration.h"
 #include "storage/base/names.h"
 #include "storage/base/text.h"
 
@@ -85,7 +86,7 @@ RestoreSpec parse_restore_spec(const json::object& o, Problems& problems) {
   }
   written["excludedResources"] = std::move(excluded);
   if (spec.namespaces.included.empty()) written["includedNamespaces"] = json::array{"*"};
-  if (view_at(o, "itemOperationTimeout").empty()) written["itemOperationTimeout"] = "4h0m0s";
+  if (parse_duration_ms(view_at(o, "itemOperationTimeout")).value_or(0) == 0) written["itemOperationTimeout"] = "4h0m0s";
   return spec;
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "storage/base/scopes.h"
+
 namespace holdfast::s3 {
 
 namespace {
@@ -48,13 +50,6 @@ bool role_allows(Role role, Need need) {
   return false;
 }
 
-// "bucket" covers everything in it, "bucket/prefix" keys that start with the prefix.
-bool scope_covers(std::string_view scope, std::string_view bucket, std::string_view key_or_prefix) {
-  const size_t slash = scope.find('/');
-  if (scope.substr(0, slash) != bucket) return false;
-  return slash == std::string_view::npos || key_or_prefix.starts_with(scope.substr(slash + 1));
-}
-
 bool is_listing(Operation operation) {
   using enum Operation;
   return operation == kListObjects || operation == kListObjectsV2 || operation == kListObjectVersions ||
@@ -81,8 +76,7 @@ S3Result<void> authorize(const User& user, Operation operation, const std::strin
   const bool batch = operation == Operation::kDeleteObjects;
   if ((about_bucket || batch) && may_see_bucket(user, bucket)) return {};
   const std::string& what = is_listing(operation) ? list_prefix : key;
-  const bool covered = std::any_of(user.scopes.begin(), user.scopes.end(),
-                                   [&](const std::string& scope) { return scope_covers(scope, bucket, what); });
+  const bool covered = scopes_cover(user.scopes, bucket, what);
   if (!covered) return s3_fail("AccessDenied", "This user is limited to other buckets or prefixes");
   return {};
 }

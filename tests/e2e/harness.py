@@ -132,6 +132,7 @@ class Daemon:
         self.address = address
         self.scheme = "https" if certificate else "http"
         self.target = target
+        self.certificate = certificate
         self.process = None
         security = ["--certificate", certificate.certificate, "--key", certificate.key] if certificate else ["--plain-http"]
         command = [HOLDFAST, "--output", "json", "init", "--dir", self.run, "--size", size,
@@ -202,7 +203,7 @@ class Daemon:
         import boto3  # only in the tests' own environment
         import botocore.config
         return boto3.client("s3", endpoint_url=self.endpoint, aws_access_key_id=self.access_key, aws_secret_access_key=self.secret_key,
-                            region_name=REGION, config=botocore.config.Config(s3={"addressing_style": "path"}))
+                            region_name=REGION, verify=str(self.certificate.certificate) if self.certificate else None, config=botocore.config.Config(s3={"addressing_style": "path"}))
 
     def client_environment(self):
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}

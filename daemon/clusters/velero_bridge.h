@@ -1,0 +1,46 @@
+// What the server behind a cluster's velero.io objects gets of this appliance.
+#pragma once
+
+#include "daemon/clusters/cluster_runs.h"
+
+namespace holdfast {
+
+// How this appliance's S3 endpoint is reached from outside.
+struct S3Face {
+  std::string url;     // https://host:port
+  std::string region;
+  std::string ca_pem;  // that vouches for it; empty without TLS
+};
+
+struct VeleroBridgeParts {
+  JobLines* backups = nullptr;
+  JobLines* restores = nullptr;
+  ObjectStore* objects = nullptr;
+  BucketStore* buckets = nullptr;
+  UserStore* users = nullptr;
+  k8s::EngineServices engine;
+  std::function<bool()> clock_is_sure;
+  S3Face face;
+};
+
+// Thread-safe.
+class VeleroBridge final : public k8s::VeleroAppliance {
+ public:
+  VeleroBridge(RegisteredCluster cluster, VeleroBridgeParts parts) : cluster_(std::move(cluster)), p_(std::move(parts)) {}
+
+  Result<std::shared_ptr<const k8s::BackupProgress>> start_backup(k8s::BackupRun run) override { return line_up(*p_.backups, cluster_, p_.engine, std::move(run)); }
+  Result<std::shared_ptr<const k8s::RestoreProgress>> start_restore(k8s::RestoreRun run) override { return line_up(*p_.restores, cluster_, p_.engine, std::move(run)); }
+  std::optional<size_t> backups_before(const std::string& name) const override { return p_.backups->before(cluster_.status.name, name); }
+  bool is_restoring(const std::string& name) const override { return p_.restores->before(cluster_.status.name, name).has_value(); }
+  Result<k8s::GrantedLocation> grant(const k8s::LocationClaim& claim) const override;
+  Result<std::string> download_url(const k8s::BackupPlace& place, const std::string& key, std::chrono::seconds lifetime) const override;
+  bool clock_is_sure() const override { return p_.clock_is_sure(); }
+
+  k8s::OwnLocation own_location() const;
+
+ private:
+  const RegisteredCluster cluster_;
+  const VeleroBridgeParts p_;
+};
+
+}  // namespace holdfast

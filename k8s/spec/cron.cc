@@ -1,0 +1,150 @@
+#include "k8s/cron.h"
+
+#include <charconv>
+#include <chrono>
+#include <map>
+#include <vector>
+
+#include "k8s/spec/go_duration.h"
+#include "storage/base/text.h"
+
+namespace holdfast::k8s {
+
+namespace {
+
+using Names = std::map<std::string, unsigned, std::less<>>;
+
+struct Field {
+  const char* name;
+  unsigned least, most;
+  Names names;
+};
+
+const std::array<Field, 5>& fields() {
+  static const std::array<Field, 5> kFields{
+      {{"minute", 0, 59, {}},
+       {"hour", 0, 23, {}},
+       {"day of month", 1, 31, {}},
+       {"month", 1, 12, {{"jan", 1}, {"feb", 2}, {"mar", 3}, {"apr", 4}, {"may", 5}, {"jun", 6}, {"jul", 7}, {"aug", 8}, {"sep", 9}, {"oct", 10}, {"nov", 11}, {"dec", 12}}},
+       {"day of week", 0, 6, {{"sun", 0}, {"mon", 1}, {"tue", 2}, {"wed", 3}, {"thu", 4}, {"fri", 5}, {"sat", 6}}}}};
+  return kFields;
+}
+constexpr size_t kMinute = 0, kHour = 1, kDayOfMonth = 2, kMonth = 3, kDayOfWeek = 4;
+constexpr int kSearchedDays = 5 * 366;
+constexpr size_t kMaxTextBytes = 1024;
+
+std::unexpected<Status> wrong(const Field& field, std::string_view part, const std::string& why) {
+  return error(Code::kInvalidArgument, "\"" + std::string(part) + "\" is no " + field.name + ": " + why);
+}
+
+Result<unsigned> number(const Field& field, std::string_view text, std::string_view part) {
+  if (const auto named = field.names.find(lower(text)); named != field.names.end()) return named->second;
+  unsigned value = 0;
+  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (ec != std::errc() || end != text.data() + text.size()) return wrong(field, part, "\"" + std::string(text) + "\" is no number");
+  return value;
+}
+
+// One part of a list: "*", "5", "1-5", each with "/step". `star`: it stands for every value.
+Result<uint64_t> part_bits(const Field& field, std::string_view part, bool& star) {
+  const auto halves = split_text(part, '/');
+  const auto ends = split_text(halves[0], '-');
+  if (halves.size() > 2 || ends.size() > 2) return wrong(field, part, "too many signs in it");
+  unsigned first = field.least, last = field.most, step = 1;
+  const bool all = ends[0] == "*" || ends[0] == "?";
+  if (!all) {
+    HF_TRY(first, number(field, ends[0], part));
+    last = first;
+    if (ends.size() == 2) {
+      HF_TRY(last, number(field, ends[1], part));
+    }
+  }
+  if (halves.size() == 2) {
+    HF_TRY(step, number({field.name, 0, 0, {}}, halves[1], part));
+    if (step == 0) return wrong(field, part, "a step of 0");
+    if (ends.size() == 1) last = field.most;
+  }
+  if (first < field.least || last > field.most || first > last) {
+    return wrong(field, part, "it must lie within " + std::to_string(field.least) + " and " + std::to_string(field.most));
+  }
+  star = star || (all && step == 1);
+  uint64_t bits = 0;
+  for (uint64_t v = first; v <= last; v += step) bits |= uint64_t{1} << v;
+  return bits;
+}
+
+std::string_view named_schedule(std::string_view text) {
+  static const std::map<std::string_view, std::string_view> kNamed{{"@yearly", "0 0 1 1 *"}, {"@annually", "0 0 1 1 *"}, {"@monthly", "0 0 1 * *"}, {"@weekly", "0 0 * * 0"},
+                                                                    {"@daily", "0 0 * * *"}, {"@midnight", "0 0 * * *"}, {"@hourly", "0 * * * *"}};
+  const auto found = kNamed.find(text);
+  return found == kNamed.end() ? std::string_view() : found->second;
+}
+
+}  // namespace
+
+Result<void> Cron::parse_fields(std::string_view text) {
+  std::vector<std::string_view> words;
+  for (const std::string_view word : split_text(text, ' ')) {
+    if (!word.empty()) words.push_back(word);
+  }
+  if (words.size() != allowed_.size()) return error(Code::kInvalidArgument, "expected exactly 5 fields, found " + std::to_string(words.size()));
+  std::array<bool, 5> star{};
+  for (size_t i = 0; i < words.size(); ++i) {
+    for (const std::string_view part : split_text(words[i], ',')) {
+      if (part.empty()) continue;
+      HF_TRY(const uint64_t bits, part_bits(fields()[i], part, star[i]));
+      allowed_[i] |= bits;
+    }
+    if (allowed_[i] == 0) return wrong(fields()[i], words[i], "nothing is in it");
+  }
+  any_day_of_month_ = star[kDayOfMonth];
+  any_day_of_week_ = star[kDayOfWeek];
+  return {};
+}
+
+Result<Cron> Cron::parse(std::string_view text) {
+  if (text.size() > kMaxTextBytes) return error(Code::kInvalidArgument, "longer than " + std::to_string(kMaxTextBytes) + " bytes");
+  std::string plain(text);
+  for (char& c : plain) {
+    if (c == '\t' || c == '\n' || c == '\r') c = ' ';
+  }
+  if (plain.starts_with("TZ=") || plain.starts_with("CRON_TZ=")) return error(Code::kInvalidArgument, "time zones are not supported: write it in UTC");
+  Cron cron;
+  constexpr std::string_view kEvery = "@every ";
+  if (plain.starts_with(kEvery)) {
+    const auto ms = parse_duration_ms(std::string_view(plain).substr(kEvery.size()));
+    if (!ms) return error(Code::kInvalidArgument, "\"" + plain.substr(kEvery.size()) + "\" is no duration");
+    cron.every_s_ = std::max<int64_t>(*ms / 1000, 1);
+    return cron;
+  }
+  if (plain.starts_with('@')) {
+    const std::string_view named = named_schedule(plain);
+    if (named.empty()) return error(Code::kInvalidArgument, "unrecognized descriptor: " + plain);
+    plain = named;
+  }
+  HF_CHECK(cron.parse_fields(plain));
+  return cron;
+}
+
+std::optional<int64_t> Cron::next(int64_t unix_ms) const {
+  using namespace std::chrono;
+  if (every_s_ > 0) return (unix_ms / 1000 + every_s_) * 1000;
+  const sys_time<minutes> after = floor<minutes>(sys_time<milliseconds>(milliseconds(unix_ms))) + minutes(1);
+  const auto allows = [this](size_t field, unsigned value) { return (allowed_[field] >> value & 1) != 0; };
+  for (int d = 0; d <= kSearchedDays; ++d) {
+    const sys_days day = floor<days>(after) + days(d);
+    const year_month_day date(day);
+    const bool by_date = allows(kDayOfMonth, static_cast<unsigned>(date.day()));
+    const bool by_week = allows(kDayOfWeek, weekday(day).c_encoding());
+    const bool good = any_day_of_month_ || any_day_of_week_ ? by_date && by_week : by_date || by_week;
+    if (!good || !allows(kMonth, static_cast<unsigned>(date.month()))) continue;
+    const minutes from = d == 0 ? after - day : minutes(0);
+    for (minutes m = from; m < hours(24); ++m) {
+      const auto count = static_cast<unsigned>(m.count());
+      if (allows(kHour, count / 60) && allows(kMinute, count % 60)) return duration_cast<milliseconds>((sys_time<minutes>(day) + m).time_since_epoch()).count();
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace holdfast::k8s

@@ -1,0 +1,73 @@
+#include "k8s/velero/location_controller.h"
+
+#include <algorithm>
+
+#include "k8s/spec/go_duration.h"
+#include "storage/base/times.h"
+
+namespace holdfast::k8s {
+
+namespace {
+constexpr int64_t kValidateEveryMs = 60'000;
+constexpr int64_t kSyncEveryMs = 60'000;
+}
+
+LookAgain until_sync(const json::object& location, int64_t now_ms) {
+  const auto period_ms = parse_duration_ms(view_at(object_at(location, "spec"), "backupSyncPeriod"));
+  if (period_ms && *period_ms == 0) return std::nullopt;
+  const int64_t every_ms = std::max<int64_t>(period_ms && *period_ms > 0 ? *period_ms : kSyncEveryMs, 1'000);
+  const auto last_ms = parse_iso8601(view_at(object_at(location, "status"), "lastSyncedTime"));
+  return std::chrono::milliseconds(last_ms ? std::clamp<int64_t>(*last_ms + every_ms - now_ms, 0, every_ms) : 0);
+}
+
+bool is_available(const json::object& location) { return phase_of(location) == "Available"; }
+
+std::string LocationController::problem_of(const std::string& name, const json::object& object) const {
+  const json::object& spec = object_at(object, "spec");
+  const json::object& storage = object_at(spec, "objectStorage");
+  if (!view_at(storage, "caCert").empty() && !object_at(storage, "caCertRef").empty()) return "cannot specify both caCert and caCertRef in objectStorage";
+  const auto location = locations_.find(name);
+  return location ? "" : location.error().message();
+}
+
+Result<void> LocationController::keep_one_default() const {
+  std::vector<ObjectRef> defaults;
+  for (const ObjectRef& location : c_.objects.all(Kind::kLocation)) {
+    if (is_true(object_at(*location, "spec"), "default") && !is_being_deleted(*location)) defaults.push_back(location);
+  }
+  if (defaults.size() < 2) return {};
+  const auto age = [](const ObjectRef& o) { return std::pair(view_at(metadata_of(*o), "creationTimestamp"), view_at(metadata_of(*o), "name")); };
+  const auto youngest = std::max_element(defaults.begin(), defaults.end(), [&](const ObjectRef& a, const ObjectRef& b) { return age(a) < age(b); });
+  for (const ObjectRef& location : defaults) {
+    if (location == *youngest) continue;
+    HF_CHECK(c_.objects.patch(Kind::kLocation, name_of(*location), {{"spec", json::object{{"default", false}}}}, location));
+  }
+  return {};
+}
+
+Result<LookAgain> LocationController::reconcile(const std::string& name) {
+  const ObjectRef object = c_.objects.find(Kind::kLocation, name);
+  if (!object || is_being_deleted(*object)) return std::nullopt;
+  HF_CHECK(keep_one_default());
+  const json::object& status = object_at(*object, "status");
+  const int64_t now_ms = c_.clock().wall_ms();
+  const auto frequency_ms = parse_duration_ms(view_at(object_at(*object, "spec"), "validationFrequency"));
+  const int64_t every_ms = frequency_ms && *frequency_ms >= 0 ? *frequency_ms : kValidateEveryMs;
+  const std::string problem = problem_of(name, *object);
+  const std::string message = problem.empty() ? "" : "BackupStorageLocation \"" + name + "\" is unavailable: " + problem;
+  const bool same = phase_of(*object) == (problem.empty() ? "Available" : "Unavailable") && view_at(status, "message") == message;
+  const auto validated_ms = parse_iso8601(view_at(status, "lastValidationTime"));
+  const bool due = every_ms > 0 && (!validated_ms || *validated_ms + every_ms <= now_ms);
+  if (!same || due) {
+    json::object patch{{"phase", problem.empty() ? "Available" : "Unavailable"}, {"lastValidationTime", rfc3339(now_ms)}};
+    if (message.empty()) patch["message"] = nullptr;
+    else patch["message"] = message;
+    HF_CHECK(c_.objects.patch(Kind::kLocation, name, {{"status", std::move(patch)}}));
+  }
+  if (problem.empty()) {
+    if (const auto wait = until_sync(*object, now_ms)) c_.queue.add({Topic::kSync, name}, *wait);
+  }
+  return every_ms > 0 ? LookAgain(std::chrono::milliseconds(std::max<int64_t>(every_ms, 1000))) : std::nullopt;
+}
+
+}  // namespace holdfast::k8s

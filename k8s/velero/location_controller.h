@@ -1,0 +1,42 @@
+// BackupStorageLocations: are they usable, and which of them is the default?
+#pragma once
+
+#include "k8s/velero/locations.h"
+
+namespace holdfast::k8s {
+
+class LocationController final : public Controller {
+ public:
+  LocationController(const ServerContext& context, const Locations& locations) : c_(context), locations_(locations) {}
+  Result<LookAgain> reconcile(const std::string& name) override;
+
+ private:
+  // Of several that are marked as default the youngest stays so.
+  Result<void> keep_one_default() const;
+  std::string problem_of(const std::string& name, const json::object& object) const;
+
+  const ServerContext& c_;
+  const Locations& locations_;
+};
+
+// Every so often by their backupSyncPeriod, and when something has ended: restore points that have no Backup object get
+// one, and Backup objects whose restore point is gone go, too.
+class BackupSync final : public Controller {
+ public:
+  BackupSync(const ServerContext& context, const Locations& locations) : c_(context), locations_(locations) {}
+  Result<LookAgain> reconcile(const std::string& name) override;
+
+ private:
+  Result<void> add_missing(const Location& location, const std::vector<std::string>& stored) const;
+  Result<void> add_one(const Location& location, const std::string& name) const;
+  Result<void> remove_orphans(const Location& location, const std::vector<std::string>& stored) const;
+
+  const ServerContext& c_;
+  const Locations& locations_;
+};
+
+bool is_available(const json::object& location);
+// How long until its bucket is to be looked at again, by its backupSyncPeriod; nothing: never by itself.
+LookAgain until_sync(const json::object& location, int64_t now_ms);
+
+}  // namespace holdfast::k8s

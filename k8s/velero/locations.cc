@@ -1,0 +1,86 @@
+#include "k8s/velero/locations.h"
+
+#include "storage/base/text.h"
+
+namespace holdfast::k8s {
+
+namespace {
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '\r')) text.remove_suffix(1);
+  return text;
+}
+
+}  // namespace
+
+Result<std::pair<std::string, std::string>> parse_credentials_file(std::string_view text, std::string_view profile) {
+  if (profile.empty()) profile = "default";
+  std::pair<std::string, std::string> found;
+  bool ours = false;
+  for (std::string_view line : split_text(text, '\n')) {
+    line = trimmed(line);
+    if (line.starts_with('[') && line.ends_with(']')) {
+      ours = trimmed(line.substr(1, line.size() - 2)) == profile;
+      continue;
+    }
+    const size_t equals = line.find('=');
+    if (!ours || equals == std::string_view::npos || line.starts_with('#') || line.starts_with(';')) continue;
+    const std::string name = lower(trimmed(line.substr(0, equals)));
+    if (name == "aws_access_key_id") found.first = trimmed(line.substr(equals + 1));
+    if (name == "aws_secret_access_key") found.second = trimmed(line.substr(equals + 1));
+  }
+  if (found.first.empty() || found.second.empty()) {
+    return error(Code::kInvalidArgument, "it has no aws_access_key_id and aws_secret_access_key of profile \"" + std::string(profile) + "\"");
+  }
+  return found;
+}
+
+Result<void> Locations::read_credential(const json::object& spec, LocationClaim& claim) const {
+  const json::object& reference = object_at(spec, "credential");
+  const std::string secret_name = text_at(reference, "name");
+  if (secret_name.empty()) return {};
+  const auto text = c_.client.get("/api/v1/namespaces/" + c_.name_space() + "/secrets/" + secret_name);
+  if (!text) return error(Code::kFailedPrecondition, "its credential cannot be read: " + text.error().message());
+  const json::object secret = object_or_empty(*text);
+  const std::string key = text_at(reference, "key");
+  const auto file = from_base64(view_at(object_at(secret, "data"), key));
+  if (!file || file->empty()) return error(Code::kFailedPrecondition, "its credential, secret " + secret_name + ", has no key \"" + key + "\"");
+  const std::string content(as_text(*file));
+  const auto keys = parse_credentials_file(content, view_at(object_at(spec, "config"), "profile"));
+  if (!keys) return error(Code::kFailedPrecondition, "its credential, secret " + secret_name + ": " + keys.error().message());
+  claim.has_credential = true;
+  claim.access_key = keys->first;
+  claim.secret = keys->second;
+  return {};
+}
+
+Result<Location> Locations::find(const std::string& name) const {
+  const ObjectRef object = c_.objects.find(Kind::kLocation, name);
+  if (!object) return error(Code::kNotFound, "backupstoragelocation \"" + name + "\" not found");
+  const json::object& spec = object_at(*object, "spec");
+  const json::object& storage = object_at(spec, "objectStorage");
+  LocationClaim claim{text_at(spec, "provider"), text_at(storage, "bucket"), text_at(storage, "prefix"), text_at(object_at(spec, "config"), "s3Url"), false, {}, {}};
+  HF_CHECK(read_credential(spec, claim));
+  const auto granted = c_.appliance.grant(claim);
+  if (!granted) return error(Code::kFailedPrecondition, granted.error().message());
+  const bool read_only = view_at(spec, "accessMode") == "ReadOnly";
+  if (granted->read_only && !read_only) return error(Code::kFailedPrecondition, "its access key may only read, and its accessMode is not ReadOnly");
+  return Location{name, granted->place, read_only};
+}
+
+std::string Locations::default_name() const {
+  for (const ObjectRef& location : c_.objects.all(Kind::kLocation)) {
+    if (is_true(object_at(*location, "spec"), "default")) return name_of(*location);
+  }
+  return "default";
+}
+
+Result<Location> Locations::of_backup(const std::string& backup) const {
+  const ObjectRef object = c_.objects.find(Kind::kBackup, backup);
+  if (!object) return error(Code::kNotFound, "can't find backup " + c_.name_space() + "/" + backup);
+  const std::string location = text_at(object_at(*object, "spec"), "storageLocation");
+  return find(location.empty() ? default_name() : location);
+}
+
+}  // namespace holdfast::k8s

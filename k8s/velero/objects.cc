@@ -1,0 +1,80 @@
+#include "k8s/velero/objects.h"
+
+namespace holdfast::k8s {
+
+namespace {
+std::string mark(const json::object& object, const std::string& phase) { return text_at(metadata_of(object), "uid") + " " + phase; }
+}  // namespace
+
+Objects::Objects(ApiClient& client, std::string name_space, Ownership& ownership, OnChange on_change)
+    : client_(client), name_space_(std::move(name_space)), ownership_(ownership), on_change_(std::move(on_change)) {
+  for (const Kind kind : kAllKinds) {
+    watches_[static_cast<size_t>(kind)] = std::make_unique<ObjectWatch>(
+        client_, collection_of(kind, name_space_),
+        [this, kind](const std::string& name, const ObjectRef& before, const ObjectRef& now) { changed(kind, name, before, now); });
+  }
+}
+
+void Objects::start() {
+  for (const auto& watch : watches_) watch->start();
+}
+
+void Objects::stop() {
+  for (const auto& watch : watches_) watch->stop();
+}
+
+bool Objects::are_complete() const {
+  for (const auto& watch : watches_) {
+    if (!watch->is_complete()) return false;
+  }
+  return true;
+}
+
+void Objects::changed(Kind kind, const std::string& name, const ObjectRef& before, const ObjectRef& now) {
+  if ((kind == Kind::kBackup || kind == Kind::kRestore) && before) {
+    std::lock_guard lock(mutex_);
+    if (!now) {
+      for (auto i = written_.lower_bound(mark(*before, "")); i != written_.end() && i->starts_with(mark(*before, ""));) i = written_.erase(i);
+    } else if (phase_of(*now) != phase_of(*before) && !is_new(*now) && !written_.contains(mark(*now, phase_of(*now)))) {
+      ownership_.report_foreign_status(std::string(kind_name(kind)) + " " + name + " was made " + phase_of(*now));
+    }
+  }
+  on_change_(kind, name);
+}
+
+Result<ObjectRef> Objects::patch(Kind kind, const std::string& name, json::object patch, const ObjectRef& only_if) {
+  HF_CHECK(ownership_.confirm());
+  const ObjectRef known = only_if ? only_if : find(kind, name);
+  if (known) {
+    json::object metadata = object_at(patch, "metadata");
+    metadata["uid"] = text_at(metadata_of(*known), "uid");  // not another of the same name
+    if (only_if) metadata["resourceVersion"] = text_at(metadata_of(*only_if), "resourceVersion");
+    patch["metadata"] = std::move(metadata);
+    if (const std::string phase = phase_of(patch); !phase.empty()) {
+      std::lock_guard lock(mutex_);
+      written_.insert(mark(*known, phase));
+    }
+  }
+  HF_TRY(const std::string text, client_.call("PATCH", path(kind, name), json::serialize(patch), kMergePatch));
+  HF_TRY(json::object answer, parse_object(text));
+  auto object = std::make_shared<const json::object>(std::move(answer));
+  watch(kind).note(object);
+  return object;
+}
+
+Result<void> Objects::create(Kind kind, const json::object& object) {
+  HF_CHECK(ownership_.confirm());
+  HF_TRY(const std::string text, client_.call("POST", collection_of(kind, name_space_), json::serialize(object)));
+  HF_TRY(json::object answer, parse_object(text));
+  watch(kind).note(std::make_shared<const json::object>(std::move(answer)));
+  return {};
+}
+
+Result<void> Objects::remove(Kind kind, const std::string& name) {
+  HF_CHECK(ownership_.confirm());
+  const auto gone = client_.call("DELETE", path(kind, name));
+  if (!gone && gone.error().code() != Code::kNotFound) return std::unexpected(gone.error());
+  return {};
+}
+
+}  // namespace holdfast::k8s

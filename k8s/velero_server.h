@@ -1,0 +1,97 @@
+// The server behind the velero.io objects of one cluster, from outside it: what Velero's own Deployment does there, without
+// one. It answers to Backup, Restore, Schedule, BackupStorageLocation, DeleteBackupRequest, DownloadRequest and
+// ServerStatusRequest as Velero 1.18 does (pkg/controller), and steps back where Velero itself runs.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "k8s/restore_engine.h"
+
+namespace holdfast::k8s {
+
+// A BackupStorageLocation as its object describes it.
+struct LocationClaim {
+  std::string provider, bucket, prefix, url;
+  bool has_credential = false;
+  std::string access_key, secret;  // of its credential
+};
+
+struct GrantedLocation {
+  BackupPlace place;
+  bool read_only = false;  // the key may only read
+};
+
+// A run that an object asked for. `begin`: on the run's thread before it does anything; its error: it is not to run.
+// `end`: on the same thread afterwards, also after such an error (then with the phase "Failed").
+struct BackupRun {
+  BackupPlace place;
+  BackupOrder order;
+  std::function<Result<void>()> begin;
+  std::function<void(BackupOutcome)> end;
+};
+struct RestoreRun {
+  BackupPlace place;
+  RestoreOrder order;
+  std::function<Result<void>()> begin;
+  std::function<void(RestoreOutcome)> end;
+};
+
+// What the server needs of the appliance, for its cluster. Thread-safe; must outlive the server.
+class VeleroAppliance {
+ public:
+  virtual ~VeleroAppliance() = default;
+  // In line with everything else that runs for the cluster. kAlreadyExists: one of that name runs or waits.
+  virtual Result<std::shared_ptr<const BackupProgress>> start_backup(BackupRun run) = 0;
+  virtual Result<std::shared_ptr<const RestoreProgress>> start_restore(RestoreRun run) = 0;
+  // How many stand before it; nothing where it neither runs nor waits.
+  virtual std::optional<size_t> backups_before(const std::string& name) const = 0;
+  virtual bool is_restoring(const std::string& name) const = 0;
+  // kInvalidArgument: it is not of this appliance; kPermissionDenied: its credential does not reach it.
+  virtual Result<GrantedLocation> grant(const LocationClaim& claim) const = 0;
+  // A URL that lets anybody fetch the object for so long, whether or not there is one.
+  virtual Result<std::string> download_url(const BackupPlace& place, const std::string& key, std::chrono::seconds lifetime) const = 0;
+  // False: nothing expires.
+  virtual bool clock_is_sure() const = 0;
+};
+
+// How the cluster's own location is to be described in the cluster.
+struct OwnLocation {
+  BackupPlace place;
+  std::string url;         // of this appliance, as the cluster's people reach it
+  std::string region;
+  std::string ca_pem;      // that vouches for it; empty: publicly known, or no TLS
+  std::string access_key, secret;
+};
+
+struct VeleroServerOptions {
+  std::string appliance_id;
+  uint64_t generation = 0;  // higher at each start of the appliance
+  std::string name_space = "velero";
+  OwnLocation location;
+  EngineServices services;
+  std::string spool_directory;
+};
+
+struct VeleroServerStatus {
+  std::string role;    // "starting", "serving", "observing"
+  std::string reason;  // why it does not serve
+};
+
+// Thread-safe. Ends its threads within two seconds; runs that it started go on.
+class VeleroServer {
+ public:
+  static std::unique_ptr<VeleroServer> start(const ClusterAccess& access, VeleroServerOptions options, VeleroAppliance& appliance);
+  virtual ~VeleroServer() = default;
+  virtual VeleroServerStatus status() const = 0;
+  // Something happened in the bucket: look there soon.
+  virtual void wake() = 0;
+};
+
+// Finalizer of Restore objects, Velero's own: while it is there, the server sees to what lies in the bucket of them.
+inline constexpr const char* kRestoreFinalizer = "restores.velero.io/external-resources-finalizer";
+
+// Takes that finalizer off every restore there, so that they can be deleted without a server.
+Result<void> release_restores(const ClusterAccess& access, const std::string& name_space, Clock& clock);
+
+}  // namespace holdfast::k8s
