@@ -65,7 +65,7 @@ struct OwnLocation {
 };
 
 struct VeleroServerOptions {
-  std::string appliance_id;
+  std::string appliance_id;  // another one for each server of the appliance
   uint64_t generation = 0;  // higher at each start of the appliance
   std::string name_space = "velero";
   OwnLocation location;

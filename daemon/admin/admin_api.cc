@@ -108,7 +108,7 @@ class AdminApi {
     if (n == 1 && c.path[0] == "metrics" && c.method == "GET") {
       HttpResponse r;
       r.headers.add("Content-Type", "text/plain; version=0.0.4");
-      r.body = o_.metrics->render(*o_.services.pools);
+      r.body = o_.metrics->render(*o_.services.pools, o_.services.clusters);
       return r;
     }
     if (n >= 2 && c.path[0] == "v1") {

@@ -46,7 +46,7 @@ void render_pool(std::ostream& out, const PoolStatus& p) {
 
 }  // namespace
 
-std::string Metrics::render(const PoolService& pools) const {
+std::string Metrics::render(const PoolService& pools, const ClusterService* clusters) const {
   std::ostringstream out;
   {
     std::lock_guard lock(mutex_);
@@ -81,6 +81,10 @@ std::string Metrics::render(const PoolService& pools) const {
     if (!scrub) continue;
     out << "holdfast_pool_scrub_damaged{pool=\"" << p.name << "\"} " << scrub->damaged << "\n";
     out << "holdfast_pool_scrub_finished_seconds{pool=\"" << p.name << "\"} " << scrub->finished_ms / 1000 << "\n";
+  }
+  if (clusters == nullptr) return out.str();
+  for (const ClusterStatus& c : clusters->clusters()) {
+    if (c.serve) out << "holdfast_cluster_serving{cluster=\"" << c.name << "\"} " << (c.role == "serving" ? 1 : 0) << "\n";
   }
   return out.str();
 }

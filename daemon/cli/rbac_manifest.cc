@@ -23,10 +23,41 @@ rules:
 - apiGroups: ["velero.io"]
   resources: ["*"]
   verbs: ["create", "update", "patch", "delete"]
+- apiGroups: ["apiextensions.k8s.io"]
+  resources: ["customresourcedefinitions"]
+  verbs: ["create"]
+)";
+
+// In the namespace of the velero.io objects alone.
+std::string own_role(const std::string& name_space) {
+  return R"(apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata:
+  name: holdfast
+  namespace: )" + name_space + R"(
+rules:
+# Which server answers to the objects, and the credential of the location that points at it.
 - apiGroups: ["coordination.k8s.io"]
   resources: ["leases"]
-  verbs: ["create", "update", "patch", "delete"]
-)";
+  verbs: ["create", "update", "patch"]
+- apiGroups: [""]
+  resources: ["secrets"]
+  verbs: ["create", "patch"]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: holdfast
+  namespace: )" + name_space + R"(
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: Role
+  name: holdfast
+subjects:
+- kind: ServiceAccount
+  name: holdfast
+  namespace: )" + name_space + "\n";
+}
 
 constexpr const char* kRestoreRules = R"(# Restores write every kind; restoring RBAC takes the right to grant what one does not have.
 - apiGroups: ["*"]
@@ -54,7 +85,7 @@ std::string binding(const std::string& name_space) {
 }  // namespace
 
 std::string rbac_manifest(bool backup_only, const std::string& name_space) {
-  return account(name_space) + "---\n" + kRole + (backup_only ? "" : kRestoreRules) + "---\n" + binding(name_space);
+  return account(name_space) + "---\n" + kRole + (backup_only ? "" : kRestoreRules) + "---\n" + own_role(name_space) + "---\n" + binding(name_space);
 }
 
 }  // namespace holdfast

@@ -30,7 +30,8 @@ void LocalClusters::serve(const RegisteredCluster& cluster) {
   served.bridge = std::make_unique<VeleroBridge>(
       cluster, VeleroBridgeParts{&backups_, &restores_, p_.objects, p_.buckets, p_.users, engine(), p_.clock_is_sure, p_.face});
   k8s::VeleroServerOptions options;
-  options.appliance_id = appliance_id_;
+  // One cluster may be registered under two names.
+  options.appliance_id = appliance_id_ + "/" + cluster.status.name;
   options.generation = generation_;
   options.name_space = cluster.status.name_space;
   options.location = served.bridge->own_location();

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <condition_variable>
 
+#include "k8s/client/api_error.h"
 #include "k8s/client/json_access.h"
 
 namespace holdfast::k8s {
@@ -17,7 +18,6 @@ constexpr milliseconds kLongestWait{8'000};
 constexpr milliseconds kPageDeadline{600'000};
 constexpr int kMaxExpired = 100;  // of one list
 constexpr int kWatchSeconds = 60;
-constexpr size_t kMaxEventBytes = 16 << 20;
 
 HttpEndpoint endpoint_of(const ClusterAccess& access, const Credential& credential) {
   HttpEndpoint e;
@@ -35,42 +35,7 @@ bool is_failing_webhook(const ClientResponse& response) {
   return response.status == 500 && response.body.find("failed calling webhook") != std::string::npos;
 }
 
-// Cuts a stream of watch events, one JSON object a line, into events.
-class EventLines {
- public:
-  explicit EventLines(const ApiClient::OnEvent& on_event) : on_event_(on_event) {}
-
-  Result<void> feed(std::string_view piece) {
-    for (size_t end = piece.find('\n'); end != std::string_view::npos; end = piece.find('\n')) {
-      line_.append(piece.substr(0, end));
-      piece.remove_prefix(end + 1);
-      HF_CHECK(take(line_));
-      line_.clear();
-    }
-    if (line_.size() + piece.size() > kMaxEventBytes) return error(Code::kInvalidArgument, "a watch event is larger than " + std::to_string(kMaxEventBytes) + " bytes");
-    line_.append(piece);
-    return {};
-  }
-
- private:
-  Result<void> take(std::string_view line) {
-    if (line.find_first_not_of(" \r") == std::string_view::npos) return {};
-    auto parsed = parse_object(line);
-    if (!parsed) return error(Code::kCorrupt, "a watch event cannot be read: " + parsed.error().message());
-    WatchEvent event{text_at(*parsed, "type"), {}};
-    if (json::object* object = object_in(*parsed, "object")) event.object = std::move(*object);
-    if (event.type == "ERROR") {
-      ClientResponse answer;
-      answer.status = static_cast<unsigned>(count_at(event.object, "code"));
-      answer.body = json::serialize(event.object);
-      return std::unexpected(api_error("watch", answer));
-    }
-    return on_event_(std::move(event));
-  }
-
-  const ApiClient::OnEvent& on_event_;
-  std::string line_;
-};
+Status answer_error(const std::string& what, const ClientResponse& response) { return api_error(what, response.status, object_or_empty(response.body)); }
 
 bool stop_aware_sleep(std::stop_token stop, milliseconds wait) {
   std::mutex mutex;
@@ -81,29 +46,6 @@ bool stop_aware_sleep(std::stop_token stop, milliseconds wait) {
 }
 
 }  // namespace
-
-Status api_error(const std::string& what, const ClientResponse& response) {
-  const json::object status = object_or_empty(response.body);
-  std::string message = text_at(status, "message");
-  if (message.empty()) message = "status " + std::to_string(response.status);
-  message = what + ": " + message;
-  switch (response.status) {
-    case 400:
-    case 405:
-    case 406:
-    case 413:
-    case 415:
-    case 422: return Status(Code::kInvalidArgument, message);
-    case 401:
-    case 403: return Status(Code::kPermissionDenied, message);
-    case 404: return Status(Code::kNotFound, message);
-    case 409:
-      return Status(text_at(status, "reason") == "AlreadyExists" ? Code::kAlreadyExists : Code::kFailedPrecondition, message);
-    case 410: return Status(Code::kFailedPrecondition, Subject::kVersion, message);
-    case 504: return Status(Code::kDeadlineExceeded, message);
-    default: return Status(response.status == 429 || response.status >= 500 ? Code::kUnavailable : Code::kInternal, message);
-  }
-}
 
 // The tries of one call.
 struct ApiClient::Try {
@@ -197,7 +139,7 @@ Result<std::string> ApiClient::exchange(ClientRequest request, bool repeatable) 
     if (response && response->status / 100 == 2) return std::move(response->body);
     if (again(attempt, response)) continue;
     if (!response) return std::unexpected(std::move(response.error()));
-    return std::unexpected(api_error(request.method + " " + request.target.substr(0, request.target.find('?')), *response));
+    return std::unexpected(answer_error(request.method + " " + request.target.substr(0, request.target.find('?')), *response));
   }
 }
 
@@ -207,7 +149,7 @@ Result<void> ApiClient::probe() {
   return {};
 }
 
-Result<void> ApiClient::watch(const std::string& collection, const std::string& resource_version, const OnEvent& on_event) {
+Result<void> ApiClient::watch(const std::string& collection, const std::string& resource_version, const EventLines::OnEvent& on_event) {
   ClientRequest request = request_to("GET", collection + "?watch=true&allowWatchBookmarks=true&timeoutSeconds=" + std::to_string(kWatchSeconds) +
                                                 "&resourceVersion=" + percent_encode(resource_version, false));
   request.headers.add("accept", "application/json");
@@ -217,7 +159,7 @@ Result<void> ApiClient::watch(const std::string& collection, const std::string& 
   EventLines lines(on_event);
   const HttpClient::Sink sink = [&](std::string_view piece) { return lines.feed(piece); };
   HF_TRY(const ClientResponse response, send(std::move(request), &sink));
-  if (response.status / 100 != 2) return std::unexpected(api_error("watch " + collection, response));
+  if (response.status / 100 != 2) return std::unexpected(answer_error("watch " + collection, response));
   return {};
 }
 
@@ -262,7 +204,7 @@ Result<ListResult> ApiClient::list(const std::string& collection, const ListOpti
       result.inconsistent = true;
       continue;
     }
-    if (response.status / 100 != 2) return std::unexpected(api_error("GET " + collection, response));
+    if (response.status / 100 != 2) return std::unexpected(answer_error("GET " + collection, response));
     const json::object m = object_or_empty(metadata);
     if (result.resource_version.empty()) result.resource_version = text_at(m, "resourceVersion");
     std::string next = text_at(m, "continue");

@@ -5,7 +5,7 @@
 
 #include "k8s/client/api_resource.h"
 #include "k8s/client/credentials.h"
-#include "k8s/client/json_access.h"
+#include "k8s/client/event_lines.h"
 #include "k8s/client/list_splitter.h"
 #include "storage/net/http_client.h"
 
@@ -20,12 +20,6 @@ struct ApiClientOptions {
 
 struct ListOptions {
   std::string label_selector, field_selector;
-};
-
-// One change that a watch reports. ADDED, MODIFIED, DELETED; BOOKMARK bears nothing but a resource version.
-struct WatchEvent {
-  std::string type;
-  json::object object;
 };
 
 // What a list says about itself.
@@ -65,8 +59,7 @@ class ApiClient {
 
   // Follows a collection from `resource_version` on, until the server ends it, which it does after a minute: then go on
   // from the last version seen. Tries once. kFailedPrecondition with Subject::kVersion: list again.
-  using OnEvent = std::function<Result<void>(WatchEvent)>;
-  Result<void> watch(const std::string& collection, const std::string& resource_version, const OnEvent& on_event);
+  Result<void> watch(const std::string& collection, const std::string& resource_version, const EventLines::OnEvent& on_event);
 
   // Ends running calls and refuses further ones.
   void stop() { stop_.request_stop(); }
@@ -91,8 +84,5 @@ class ApiClient {
   std::shared_ptr<HttpClient> http_;
   uint64_t http_generation_ = 0;
 };
-
-// The error of an answer that is not 2xx, in the words of its Status object.
-Status api_error(const std::string& what, const ClientResponse& response);
 
 }  // namespace holdfast::k8s

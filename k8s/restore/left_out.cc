@@ -48,6 +48,10 @@ std::optional<std::string> left_out(const std::string& group_resource, const jso
   if (group_resource == "ipaddresses.networking.k8s.io" && !view_at(object_at(metadata, "labels"), "ipaddress.kubernetes.io/managed-by").empty()) {
     why = "the API server notes the addresses of services by itself";
   }
+  // Restored without their status they would be carried out again: a deletion, too.
+  if (group_resource == "deletebackuprequests.velero.io" || group_resource == "downloadrequests.velero.io" || group_resource == "serverstatusrequests.velero.io") {
+    why = "it is a request that was answered";
+  }
   if (why.empty()) return std::nullopt;
   return why;
 }

@@ -52,7 +52,7 @@ Result<bool> put_managed(ApiClient& client, const std::string& collection, const
   if (!text && text.error().code() != Code::kNotFound) return std::unexpected(text.error());
   json::object metadata = object_at(object, "metadata");
   metadata["name"] = name;
-  metadata["labels"] = json::object{{kManagedLabel, "holdfast"}, {"component", "velero"}};
+  metadata["labels"] = json::object{{kManagedLabel, "holdfast"}, {"component", "velero"}, {kExcludeLabel, "true"}};
   object["metadata"] = std::move(metadata);
   if (!text) {
     HF_CHECK(client.create(collection, "", json::serialize(object)));
@@ -94,7 +94,13 @@ Result<void> install_definitions(ApiClient& client, const std::string& name_spac
 Result<void> install_location(ApiClient& client, const std::string& name_space, const OwnLocation& location) {
   const std::string locations = collection_of(Kind::kLocation, name_space);
   HF_TRY(const bool known, exists(client, locations + "/" + kLocationName));
+  bool any = false;
+  HF_CHECK(client.list(locations, {}, [&any](std::string_view) -> Result<void> {
+    any = true;
+    return {};
+  }));
   HF_TRY(const bool secret, put_managed(client, "/api/v1/namespaces/" + name_space + "/secrets", kSecretName, secret_object(location)));
+  if (any && !known) return {};  // people have others, and have taken this one away
   json::object object = location_object(location);
   // What people changed about it later is theirs.
   if (!known) object["spec"].get_object()["default"] = true;

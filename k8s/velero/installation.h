@@ -7,7 +7,7 @@
 namespace holdfast::k8s {
 
 // What is missing is made; what is there is left as it is, but for the location and its credential that an earlier call
-// made. kPermissionDenied names what may not be made.
+// made. Where there are other locations, ours is not made. kPermissionDenied names what may not be made.
 Result<void> install_definitions(ApiClient& client, const std::string& name_space);
 Result<void> install_location(ApiClient& client, const std::string& name_space, const OwnLocation& location);
 

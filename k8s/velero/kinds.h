@@ -31,6 +31,8 @@ inline constexpr const char* kScheduleLabel = "velero.io/schedule-name";
 inline constexpr const char* kLocationLabel = "velero.io/storage-location";
 inline constexpr const char* kBackupNameLabel = "velero.io/backup-name";
 inline constexpr const char* kBackupUidLabel = "velero.io/backup-uid";
+// Label of objects that backups leave out: another cluster must not get what makes this one's server.
+inline constexpr const char* kExcludeLabel = "velero.io/exclude-from-backup";
 // Annotation of objects that this appliance works on: its id.
 inline constexpr const char* kServerAnnotation = "holdfast.io/server";
 

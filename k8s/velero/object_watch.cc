@@ -143,7 +143,7 @@ void ObjectWatch::work(const std::stop_token& stop) {
       if (std::chrono::steady_clock::now() - began > kFirstWait) wait = kFirstWait;
       else if (done && !version.empty() && !client_.pause(wait)) return;
     }
-    if (stop.stop_requested()) return;
+    if (stop.stop_requested() || !client_.pause(std::chrono::milliseconds(0))) return;
     set_problem(done);
     if (done) continue;
     if (!client_.pause(wait)) return;

@@ -50,15 +50,20 @@ Result<ObjectRef> Objects::patch(Kind kind, const std::string& name, json::objec
     metadata["uid"] = text_at(metadata_of(*known), "uid");  // not another of the same name
     if (only_if) metadata["resourceVersion"] = text_at(metadata_of(*only_if), "resourceVersion");
     patch["metadata"] = std::move(metadata);
-    if (const std::string phase = phase_of(patch); !phase.empty()) {
-      std::lock_guard lock(mutex_);
-      written_.insert(mark(*known, phase));
-    }
+  }
+  const std::string phase = phase_of(patch);
+  const std::string written = known && !phase.empty() ? mark(*known, phase) : "";
+  if (!written.empty()) {
+    std::lock_guard lock(mutex_);
+    written_.insert(written);
   }
   HF_TRY(const std::string text, client_.call("PATCH", path(kind, name), json::serialize(patch), kMergePatch));
   HF_TRY(json::object answer, parse_object(text));
   auto object = std::make_shared<const json::object>(std::move(answer));
   watch(kind).note(object);
+  // From here on the same phase would be another's. After a failure it may still turn out to have been ours.
+  std::lock_guard lock(mutex_);
+  written_.erase(written);
   return object;
 }
 

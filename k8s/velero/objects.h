@@ -44,7 +44,7 @@ class Objects {
   Ownership& ownership_;
   const OnChange on_change_;
   std::mutex mutex_;
-  std::set<std::string> written_;  // "uid phase": the phases that this server gave to backups and restores
+  std::set<std::string> written_;  // "uid phase": what this server is writing, or may have written
   std::array<std::unique_ptr<ObjectWatch>, kAllKinds.size()> watches_;
 };
 

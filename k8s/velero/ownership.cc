@@ -1,6 +1,6 @@
 #include "k8s/velero/ownership.h"
 
-#include "k8s/client/json_access.h"
+#include "k8s/velero/kinds.h"
 #include "storage/base/log.h"
 #include "storage/base/times.h"
 
@@ -12,6 +12,7 @@ constexpr std::chrono::milliseconds kLookEvery{2'000};
 constexpr int64_t kRenewEveryMs = 10'000;
 constexpr int64_t kLeaseSeconds = 30;
 constexpr int64_t kForeignQuietMs = 600'000;  // after the last status that another wrote
+constexpr int64_t kLastWordsMs = 5'000;        // how late the writes of an earlier server may be seen
 constexpr const char* kLeaseName = "holdfast";
 constexpr const char* kGeneration = "holdfast.io/generation";
 constexpr const char* kLeases = "/apis/coordination.k8s.io/v1/namespaces/";
@@ -83,6 +84,7 @@ void Ownership::set(Finding finding) {
     std::lock_guard lock(mutex_);
     if (finding.role == now_.role && finding.reason == now_.reason) return;
     const bool changed = finding.role != now_.role;
+    if (changed && finding.role == Role::kServing) serving_since_ms_ = clock_.monotonic_ms();
     now_ = finding;
     if (!changed) return;
   }
@@ -96,6 +98,8 @@ void Ownership::set(Finding finding) {
 void Ownership::report_foreign_status(const std::string& what) {
   {
     std::lock_guard lock(mutex_);
+    // Who observes sees nothing but what others write; and who has just begun may see their last words.
+    if (now_.role != Role::kServing || clock_.monotonic_ms() - serving_since_ms_ < kLastWordsMs) return;
     foreign_ = what;
     foreign_until_ms_ = clock_.monotonic_ms() + kForeignQuietMs;
   }
@@ -162,6 +166,7 @@ json::object Ownership::lease_document(const json::object& previous) const {
   json::object annotations = object_at(metadata, "annotations");
   annotations[kGeneration] = std::to_string(identity_.generation);
   metadata["annotations"] = std::move(annotations);
+  metadata["labels"] = json::object{{kExcludeLabel, "true"}};
   lease["metadata"] = std::move(metadata);
   json::object spec = object_at(previous, "spec");
   if (view_at(spec, "holderIdentity") != identity_.appliance_id) {

@@ -76,6 +76,7 @@ class Ownership {
   Finding now_{Role::kStarting, "not found out yet"};
   std::string foreign_;  // the status that another wrote
   int64_t foreign_until_ms_ = 0;
+  int64_t serving_since_ms_ = 0;
   std::unique_ptr<Worker> worker_;
 };
 

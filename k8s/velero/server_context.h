@@ -9,8 +9,9 @@
 
 namespace holdfast::k8s {
 
-// Something to look at: an object, or with kSync the bucket behind a location, or with kInstall what the server itself needs.
-enum class Topic { kBackup, kRestore, kSchedule, kLocation, kDeleteRequest, kDownloadRequest, kStatusRequest, kSync, kInstall };
+// Something to look at: an object, or with kSync the bucket behind a location, with kInstall what the server itself needs, with
+// kEverything all of them.
+enum class Topic { kBackup, kRestore, kSchedule, kLocation, kDeleteRequest, kDownloadRequest, kStatusRequest, kSync, kInstall, kEverything };
 struct WorkKey {
   Topic topic;
   std::string name;

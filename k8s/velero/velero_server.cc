@@ -20,19 +20,36 @@ using std::chrono::milliseconds;
 constexpr milliseconds kLookForRole{500};
 constexpr milliseconds kFirstRetry{1'000};
 constexpr milliseconds kLongestRetry{60'000};
-constexpr milliseconds kInstallRetry{30'000};
+constexpr milliseconds kInstallRetry{10'000};
+constexpr milliseconds kInstallEvery{300'000};
+constexpr milliseconds kLocationWait{50};
+constexpr int kLocationTries = 100;
 
-// The location that points at this appliance, whenever this server begins to serve.
+// What the server needs in the cluster, also when somebody has deleted it.
 class Installer final : public Controller {
  public:
-  explicit Installer(const ServerContext& context) : c_(context) {}
+  Installer(const ServerContext& context, const Ownership& ownership) : c_(context), ownership_(ownership) {}
   Result<LookAgain> reconcile(const std::string&) override {
+    const Role role = ownership_.role();
+    if (role == Role::kObserving) return std::nullopt;
+    HF_CHECK(install_definitions(c_.client, c_.options.name_space));
+    if (role != Role::kServing) return kInstallRetry;
     HF_CHECK(install_location(c_.client, c_.options.name_space, c_.options.location));
-    return std::nullopt;
+    // Nobody is to be told that there is no location while the watch has not brought it yet.
+    for (int i = 0; c_.objects.all(Kind::kLocation).empty() && i < kLocationTries; ++i) {
+      if (!c_.client.pause(kLocationWait)) break;
+    }
+    if (!done_) c_.queue.add({Topic::kEverything, ""});
+    done_ = true;
+    return kInstallEvery;
   }
+  // Before that nothing is answered.
+  bool is_done() const { return done_; }
 
  private:
+  bool done_ = false;
   const ServerContext& c_;
+  const Ownership& ownership_;
 };
 
 class Server final : public VeleroServer {
@@ -43,7 +60,7 @@ class Server final : public VeleroServer {
         objects_(client_, options_.name_space, ownership_, [this](Kind kind, const std::string& name) { queue_.add(work_on(kind, name)); }),
         context_{options_, client_, objects_, queue_, appliance, std::make_shared<RunGate>()}, locations_(context_), backups_(context_, locations_), restores_(context_, locations_),
         schedules_(context_), location_controller_(context_, locations_), sync_(context_, locations_), deletions_(context_, locations_, backups_),
-        downloads_(context_, locations_), statuses_(context_), installer_(context_) {
+        downloads_(context_, locations_), statuses_(context_), installer_(context_, ownership_) {
     controllers_ = {{Topic::kBackup, &backups_},          {Topic::kRestore, &restores_},      {Topic::kSchedule, &schedules_},
                     {Topic::kLocation, &location_controller_}, {Topic::kSync, &sync_},         {Topic::kDeleteRequest, &deletions_},
                     {Topic::kDownloadRequest, &downloads_},  {Topic::kStatusRequest, &statuses_},
@@ -115,8 +132,10 @@ class Server final : public VeleroServer {
     if (!prepare(stop)) return;
     look_at_everything();
     while (const auto key = queue_.next(stop)) {
-      if (ownership_.role() != Role::kServing) continue;  // everything comes again when that changes
-      reconcile(*key);
+      // Everything comes again when that changes.
+      const bool answering = ownership_.role() == Role::kServing && installer_.is_done();
+      if (key->topic == Topic::kEverything) look_at_everything();
+      else if (answering || key->topic == Topic::kInstall) reconcile(*key);
     }
   }
 

@@ -56,13 +56,25 @@ class ApiProxy:
                     self.close_connection = True
 
             def pass_on(self, body, limit):
-                connection = http.client.HTTPSConnection(server, context=upstream, timeout=60)
-                kept = {k: v for k, v in self.headers.items() if k.lower() in ("accept", "content-type")}
-                connection.request(self.command, self.path, body or None, kept)
-                answer = connection.getresponse()
-                content = answer.read()
-                connection.close()
-                self.respond(answer.status, {"Content-Type": answer.headers.get("Content-Type", "")}, content, limit)
+                connection = http.client.HTTPSConnection(server, context=upstream, timeout=120)
+                try:
+                    kept = {k: v for k, v in self.headers.items() if k.lower() in ("accept", "content-type")}
+                    connection.request(self.command, self.path, body or None, kept)
+                    answer = connection.getresponse()
+                    if "watch=true" in self.path and limit is None:
+                        self.stream(answer)
+                    else:
+                        self.respond(answer.status, {"Content-Type": answer.headers.get("Content-Type", "")}, answer.read(), limit)
+                finally:
+                    connection.close()
+
+            def stream(self, answer):
+                self.send_response(answer.status)
+                self.send_header("Content-Type", answer.headers.get("Content-Type", ""))
+                self.end_headers()
+                self.close_connection = True
+                while piece := answer.read1():
+                    self.wfile.write(piece)
 
             do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = answer
 

@@ -30,7 +30,7 @@ class FaultsTest(ClusterTest):
         self.add(self.name, {"token": "t"})
 
     def add(self, name, user):
-        self.daemon.cli("cluster", "add", name, "--kubeconfig", str(self.proxy.kubeconfig(self.stage.directory / f"{name}.conf", user)))
+        self.daemon.cli("cluster", "add", name, "--no-velero-objects", "--kubeconfig", str(self.proxy.kubeconfig(self.stage.directory / f"{name}.conf", user)))
 
     def back_up(self, backup, *arguments):
         done = self.daemon.cli("--output", "json", "backup", "create", backup, "--cluster", self.name, "--include-namespaces", "many",

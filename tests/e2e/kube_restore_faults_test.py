@@ -9,6 +9,7 @@ import ssl
 import tarfile
 import threading
 import unittest
+import zlib
 
 from api_proxy import ApiProxy
 from harness import Certificate, wait_until
@@ -57,7 +58,7 @@ class RestoreFaultsTest(ClusterTest):
         super().setUpClass()
         cls.s3 = cls.daemon.s3()
         cls.cluster.create_config_maps("many", MANY)
-        cls.daemon.cli("cluster", "add", "direct", "--kubeconfig", str(cls.cluster.kubeconfig))
+        cls.daemon.cli("cluster", "add", "direct", "--no-velero-objects", "--kubeconfig", str(cls.cluster.kubeconfig))
         cls.daemon.cli("backup", "create", "many", "--cluster", "direct", "--include-namespaces", "many", "--wait")
 
     def setUp(self):
@@ -67,7 +68,7 @@ class RestoreFaultsTest(ClusterTest):
         self.add(self.name, {"token": "t"})
 
     def add(self, name, user):
-        self.daemon.cli("cluster", "add", name, "--kubeconfig", str(self.proxy.kubeconfig(self.stage.directory / f"{name}.conf", user)))
+        self.daemon.cli("cluster", "add", name, "--no-velero-objects", "--kubeconfig", str(self.proxy.kubeconfig(self.stage.directory / f"{name}.conf", user)))
 
     def restore(self, name="r", *arguments, backup="many"):
         done = self.daemon.cli("--output", "json", "restore", "create", name, "--cluster", self.name, "--from-cluster", "direct", "--backup", backup, "--wait",
@@ -234,6 +235,20 @@ class RestoreFaultsTest(ClusterTest):
         self.s3.put_object(Bucket="holdfast", Key=f"clusters/direct/backups/{name}/velero-backup.json", Body=json.dumps(document).encode())
         self.s3.put_object(Bucket="holdfast", Key=f"clusters/direct/backups/{name}/{name}.tar.gz", Body=archive)
 
+    @staticmethod
+    def with_a_flipped_bit(packed):
+        """One bit of it is another, and so is what it says: among equal objects a flipped bit may point at the same bytes elsewhere."""
+        content = gzip.decompress(packed)
+        for at in range(len(packed) // 2, len(packed)):
+            flipped = bytearray(packed)
+            flipped[at] ^= 16
+            try:
+                if gzip.decompress(bytes(flipped)) != content:
+                    return bytes(flipped)
+            except (OSError, EOFError, zlib.error):
+                return bytes(flipped)
+        raise AssertionError("no bit of it matters")
+
     def test_bad_archives(self):
         good = self.s3.get_object(Bucket="holdfast", Key="clusters/direct/backups/many/many.tar.gz")["Body"].read()
 
@@ -248,9 +263,8 @@ class RestoreFaultsTest(ClusterTest):
 
         config_map = json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "evil", "namespace": "many"}}).encode()
         path = "resources/configmaps/namespaces/many/evil.json"
-        flipped = bytearray(good)
-        flipped[len(good) // 2] ^= 16
-        bad = {"cut": (good[:len(good) // 2], "cut off"), "flipped": (bytes(flipped), "damaged"), "empty": (b"", "cut off"),
+        flipped = self.with_a_flipped_bit(good)
+        bad = {"cut": (good[:len(good) // 2], "cut off"), "flipped": (flipped, "damaged"), "empty": (b"", "cut off"),
                "escape": (tar((path, config_map), ("../../etc/cron.d/x", b"x")), "leads out of it"), "twice": (tar((path, config_map), (path, config_map)), "in it twice"),
                "giant": (tar((path, b" " * (17 << 20))), "larger than"), "strange": (tar(("bin/sh", b"x")), "has no place in it")}
         for name, (archive, reason) in bad.items():

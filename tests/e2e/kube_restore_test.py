@@ -77,6 +77,9 @@ class RestoreTest(ClusterTest):
         wait_until("the token", lambda: cls.cluster.kubectl("-n", "harbour", "get", "secret", "harbour-token", "-o", "jsonpath={.data.token}"))
         cls.daemon.cli("cluster", "add", "old", "--kubeconfig", str(cls.cluster.kubeconfig))
         cls.daemon.cli("cluster", "add", "new", "--kubeconfig", str(cls.target.kubeconfig))
+        # Each cluster is served; what makes its server stays with it.
+        wait_until("both to be served", lambda: [c["role"] for c in json.loads(cls.daemon.cli("--output", "json", "cluster", "list").stdout)["clusters"]] == ["serving"] * 2, 60)
+        wait_until("their locations", lambda: all(c.kubectl("-n", "velero", "get", "bsl", "-o", "jsonpath={.items[*].status.phase}") == "Available" for c in (cls.cluster, cls.target)), 60)
         cls.daemon.cli("backup", "create", "whole", "--cluster", "old", "--wait")
         cls.whole = json.loads(cls.daemon.cli("--output", "json", "restore", "create", "all", "--cluster", "new", "--from-cluster", "old", "--backup", "whole",
                                               "--wait", check=False).stdout)
@@ -108,7 +111,7 @@ class RestoreTest(ClusterTest):
         original = {k: v for k, v in original.items() if k not in (("persistentvolumes", None, "quay"), ("configmaps", "town", "scratch"))}
         self.assertEqual(set(original), set(restored))
         for key, item in original.items():
-            if key[2] in ("kube-root-ca.crt", "extension-apiserver-authentication", "kubernetes"):
+            if key[2] in ("holdfast-location", "kube-root-ca.crt", "extension-apiserver-authentication", "kubernetes"):
                 continue
             wanted, got = comparable(item), comparable(restored[key])
             if key == ("persistentvolumeclaims", "harbour", "quay"):
@@ -179,8 +182,6 @@ resourceModifierRules:
 - conditions: {groupResource: cronjobs.batch}
   mergePatches: [{patchData: 'spec: {suspend: true}'}]
 """
-        self.target.kubectl("create", "namespace", "velero")
-        self.addCleanup(self.target.kubectl, "delete", "namespace", "velero", "--wait=false")
         for name, text in (("rules", rules), ("broken", "version: v1\nresourceModifierRules: [{conditions: {kind: x}}]")):
             self.target.kubectl("-n", "velero", "create", "configmap", name, f"--from-literal=rules.yaml={text}")
         chosen = ("--include-namespaces", "harbour", "--include-resources", "deployments,configmaps,cronjobs", "--namespace-mappings", "harbour:modified")

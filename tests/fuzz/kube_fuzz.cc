@@ -1,5 +1,9 @@
-// What comes from clusters and their owners: kubeconfig, lists, discovery, plugins' answers, backup specifications, gzip.
+// What comes from clusters and their owners: kubeconfig, lists, watch events, discovery, plugins' answers, backup
+// specifications, schedules, credentials of locations, gzip.
 // The first byte chooses.
+#include "k8s/cron.h"
+#include "k8s/client/event_lines.h"
+#include "k8s/velero/locations.h"
 #include "k8s/spec/backup_spec.h"
 #include "k8s/spec/go_duration.h"
 #include "k8s/bucket/gzip_reader.h"
@@ -63,12 +67,39 @@ void fuzz_spec(std::string_view text) {
   }
 }
 
+// The same events however the text is cut.
+void fuzz_events(std::string_view text) {
+  const auto split_events = [&](size_t step) {
+    std::vector<std::string> seen;
+    const EventLines::OnEvent on_event = [&](WatchEvent event) -> Result<void> {
+      seen.push_back(event.type + json::serialize(event.object));
+      return {};
+    };
+    EventLines lines(on_event, 4096);
+    Result<void> result;
+    for (size_t at = 0; at < text.size() && result; at += step) result = lines.feed(text.substr(at, step));
+    return seen;
+  };
+  if (text.size() <= 4096) check(split_events(text.size() + 1) == split_events(1));
+}
+
+// Whatever is due comes later, on a whole second, and stays what is due until then.
+void fuzz_cron(std::string_view text) {
+  const auto cron = Cron::parse(text);
+  if (!cron) return;
+  constexpr int64_t kNow = 1'780'000'000'123;
+  const auto next = cron->next(kNow);
+  if (!next) return;
+  check(*next > kNow - 1000 && *next % 1000 == 0);
+  if (!text.starts_with("@every")) check(cron->next(*next - 1) == next);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const std::string text(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 5) {
+  switch (data[0] % 8) {
     case 0: {
       const auto access = parse_kubeconfig(text, "", [](const std::string&) -> Result<std::string> { return std::string("file"); });
       if (access) check(stored_text(*access_from_stored(stored_text(*access))) == stored_text(*access));
@@ -84,6 +115,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     case 4:
       (void)gunzip(text, 1 << 20);
       check(gunzip(gzip(text), size).value_or("?") == text);
+      break;
+    case 5: fuzz_cron(text); break;
+    case 6: fuzz_events(text); break;
+    case 7:
+      if (const auto keys = parse_credentials_file(text, ""); keys) check(!keys->first.empty() && !keys->second.empty());
       break;
   }
   return 0;

@@ -1,6 +1,7 @@
 // The pieces of the Kubernetes client that need no server.
 #include <gtest/gtest.h>
 
+#include "k8s/client/api_error.h"
 #include "k8s/client/credentials.h"
 #include "k8s/client/discovery.h"
 #include "k8s/client/list_splitter.h"
@@ -174,7 +175,7 @@ TEST(Discovery, TakesEachResourceInItsPreferredVersion) {
 }
 
 TEST(ApiErrors, CarryTheServersWords) {
-  const auto of = [](unsigned status, const char* body) { return api_error("GET /x", {status, {}, body}); };
+  const auto of = [](unsigned status, const char* body) { return api_error("GET /x", status, object_or_empty(body)); };
   EXPECT_EQ(Code::kAlreadyExists, of(409, R"({"reason":"AlreadyExists","message":"it exists"})").code());
   EXPECT_EQ(Code::kFailedPrecondition, of(409, R"({"reason":"Conflict"})").code());
   EXPECT_TRUE(of(410, "{}").is(Code::kFailedPrecondition, Subject::kVersion));

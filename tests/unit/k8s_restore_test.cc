@@ -327,6 +327,8 @@ TEST(LeftOut, WhatNoClusterWantsBack) {
   EXPECT_EQ("the pod had ended: Succeeded", why("pods", R"({"status":{"phase":"Succeeded"}})"));
   EXPECT_EQ("", why("pods", R"({"status":{"phase":"Running"}})"));
   EXPECT_EQ("it is a mirror of a static pod", why("pods", R"({"metadata":{"annotations":{"kubernetes.io/config.mirror":"x"}}})"));
+  EXPECT_EQ("it is a request that was answered", why("deletebackuprequests.velero.io", R"({"spec":{"backupName":"b"}})"));
+  EXPECT_EQ("", why("schedules.velero.io", "{}"));
   EXPECT_EQ("the job had completed", why("jobs.batch", R"({"status":{"completionTime":"t"}})"));
   const char* token = R"({"type":"kubernetes.io/service-account-token","metadata":{"name":"sa-token-%","annotations":{"kubernetes.io/service-account.name":"sa"}}})";
   EXPECT_NE("", why("secrets", std::string(token).replace(std::string(token).find('%'), 1, "x2x2x").c_str()));
