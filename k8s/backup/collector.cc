@@ -107,10 +107,11 @@ Result<void> Collector::take_namespaces() {
   return {};
 }
 
-// The definitions of the custom resources that something was taken of, unless definitions are filtered for themselves.
+// The definitions of the custom resources that something was taken of, unless they were all taken or left out on purpose.
+// A selector leaves them out by accident: without them nothing of it can be restored into a blank cluster.
 Result<void> Collector::take_definitions() {
   const ApiResource* definitions = discovery_.find(kDefinitions);
-  if (definitions == nullptr || filter_->collects(*definitions) || !filter_->admits(*definitions, "")) return {};
+  if (definitions == nullptr || (filter_->collects(*definitions) && !spec_.labels.given()) || !filter_->admits(*definitions, "")) return {};
   std::vector<std::string> names;
   for (const auto& [group_resource, resource] : items_.group_resources()) {
     if (resource->group.find('.') != std::string::npos) names.push_back(group_resource);
