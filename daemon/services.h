@@ -84,6 +84,12 @@ struct RunStatus {
   std::string plan;                 // that: see k8s/restore_engine.h
 };
 
+struct NewBackup {
+  std::string name;
+  std::string spec = "{}";  // Backup.spec as JSON
+  bool by_velero = false;   // where Velero serves the cluster: have it make the backup, volumes too
+};
+
 struct NewRestore {
   std::string name;
   std::string spec = "{}";     // Restore.spec as JSON
@@ -91,6 +97,13 @@ struct NewRestore {
   bool plan = false;           // only find out what it would do
   bool partial = false;        // go on although something will be missing
   int64_t namespace_timeout_s = 600;  // how long one that is terminating is waited for
+};
+
+// Part of the archive of a restore point.
+struct ArchivePiece {
+  std::string bytes;
+  uint64_t total_bytes = 0;
+  std::string etag;  // of the whole: another one, another archive
 };
 
 // Thread-safe; calls may block.
@@ -104,14 +117,16 @@ class ClusterService {
   // Forgets the cluster and its access key; its restore points stay.
   virtual Result<void> remove_cluster(const std::string& name) = 0;
 
-  // Returns when it has begun or stands in line: one at a time runs per cluster. `spec`: Backup.spec as JSON.
-  virtual Result<void> start_backup(const std::string& cluster, const std::string& name, const std::string& spec) = 0;
+  // Returns when it has begun or stands in line: one at a time runs per cluster.
+  virtual Result<void> start_backup(const std::string& cluster, const NewBackup& backup) = 0;
   // Restore points, and what runs or has failed since the daemon's start.
   virtual Result<std::vector<RunStatus>> backups(const std::string& cluster) = 0;
   virtual Result<RunStatus> backup(const std::string& cluster, const std::string& name) = 0;
   // The Backup object as JSON; the log as text, its first 64 MiB.
   virtual Result<std::string> backup_document(const std::string& cluster, const std::string& name) = 0;
   virtual Result<std::string> backup_log(const std::string& cluster, const std::string& name) = 0;
+  // From this offset on, as much as fits into one answer. kInvalidArgument: behind its end.
+  virtual Result<ArchivePiece> backup_archive(const std::string& cluster, const std::string& name, uint64_t offset_bytes) = 0;
   virtual Result<void> delete_backup(const std::string& cluster, const std::string& name) = 0;
 
   // The same for restores into a cluster. A plan is kept until five newer ones were made, or the daemon ends.

@@ -29,6 +29,8 @@ struct BackupRun {
   BackupOrder order;
   std::function<Result<void>()> begin;
   std::function<void(BackupOutcome)> end;
+  // Who makes it; empty: this appliance's engine. What another makes is not cleared away after a crash.
+  std::function<BackupOutcome(const BackupPlace&, const BackupOrder&, BackupProgress&, std::stop_token)> by_other;
 };
 struct RestoreRun {
   BackupPlace place;
@@ -86,6 +88,9 @@ class VeleroServer {
   virtual VeleroServerStatus status() const = 0;
   // Something happened in the bucket: look there soon.
   virtual void wake() = 0;
+  // Where another server answers to the objects: has it make a backup, by a Backup object in the location that lies at
+  // `place`, and blocks until it has ended. Its volumes are that server's to save.
+  virtual BackupOutcome back_up_by_other(const BackupPlace& place, const BackupOrder& order, BackupProgress& progress, std::stop_token stop) = 0;
 };
 
 // Finalizer of Restore objects, Velero's own: while it is there, the server sees to what lies in the bucket of them.

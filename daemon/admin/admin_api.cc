@@ -124,7 +124,8 @@ class AdminApi {
   Result<HttpResponse> status() {
     json::array pools;
     for (const PoolStatus& p : o_.services.pools->pools()) pools.push_back(to_json(p));
-    return json_response(json::object{{"ready", o_.ready()}, {"pools", pools}, {"buckets", o_.services.buckets->buckets().size()}});
+    return json_response(json::object{{"ready", o_.ready()}, {"pools", pools}, {"buckets", o_.services.buckets->buckets().size()},
+                                      {"clusters", clusters_json(*o_.services.clusters)}});
   }
 
   Result<HttpResponse> route_pools(const AdminCall& c) {

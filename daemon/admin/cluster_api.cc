@@ -41,12 +41,14 @@ Result<HttpResponse> add(ClusterService& clusters, const json::object& body) {
 
 }  // namespace
 
+json::array clusters_json(const ClusterService& clusters) {
+  json::array all;
+  for (const ClusterStatus& s : clusters.clusters()) all.push_back(to_json(s));
+  return all;
+}
+
 Result<HttpResponse> serve_clusters(ClusterService& clusters, const AdminCall& c) {
-  if (c.is("GET", 2)) {
-    json::array all;
-    for (const ClusterStatus& s : clusters.clusters()) all.push_back(to_json(s));
-    return json_response(json::object{{"clusters", all}});
-  }
+  if (c.is("GET", 2)) return json_response(json::object{{"clusters", clusters_json(clusters)}});
   if (c.is("POST", 2)) return add(clusters, c.body);
   if (c.is("DELETE", 3)) {
     HF_CHECK(clusters.remove_cluster(c.path[2]));

@@ -1,6 +1,7 @@
 #include "daemon/admin/run_api.h"
 
 #include <boost/json.hpp>
+#include <charconv>
 
 namespace holdfast {
 
@@ -108,13 +109,34 @@ constexpr RunCalls kRestoreCalls{"restores", restore_json, &ClusterService::rest
 
 }  // namespace
 
+namespace {
+
+Result<HttpResponse> archive_piece(ClusterService& clusters, const AdminCall& c) {
+  uint64_t offset = 0;
+  const std::string& text = c.path[6];
+  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), offset);
+  if (ec != std::errc() || end != text.data() + text.size()) return error(Code::kInvalidArgument, "\"" + text + "\" is no offset");
+  HF_TRY(ArchivePiece piece, clusters.backup_archive(c.path[2], c.path[4], offset));
+  HttpResponse r;
+  r.headers.add("Content-Type", "application/gzip");
+  r.headers.add("X-Total-Bytes", std::to_string(piece.total_bytes));
+  r.headers.add("ETag", "\"" + piece.etag + "\"");
+  r.body = std::move(piece.bytes);
+  return r;
+}
+
+}  // namespace
+
 Result<HttpResponse> serve_backups(ClusterService& clusters, const AdminCall& c) {
+  if (c.is("GET", 7) && c.path[5] == "archive") return archive_piece(clusters, c);
   if (!c.is("POST", 4)) return serve_runs(clusters, c, kBackupCalls);
-  HF_CHECK(only_keys(c.body, {"name", "spec"}));
-  HF_TRY(const std::string name, text_field(c.body, "name"));
-  HF_TRY(const std::string spec, spec_field(c.body));
-  HF_CHECK(clusters.start_backup(c.path[2], name, spec));
-  return json_response(json::object{{"name", name}}, 202);
+  HF_CHECK(only_keys(c.body, {"name", "spec", "by_velero"}));
+  NewBackup wanted;
+  HF_TRY(wanted.name, text_field(c.body, "name"));
+  HF_TRY(wanted.spec, spec_field(c.body));
+  HF_TRY(wanted.by_velero, flag_field(c.body, "by_velero", false));
+  HF_CHECK(clusters.start_backup(c.path[2], wanted));
+  return json_response(json::object{{"name", wanted.name}}, 202);
 }
 
 Result<HttpResponse> serve_restores(ClusterService& clusters, const AdminCall& c) {

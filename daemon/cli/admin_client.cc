@@ -7,6 +7,7 @@
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/json.hpp>
+#include <charconv>
 
 namespace holdfast {
 
@@ -19,6 +20,7 @@ using LocalStream = boost::beast::basic_stream<asio::local::stream_protocol>;
 namespace {
 
 constexpr auto kDeadline = std::chrono::seconds(120);
+constexpr uint64_t kMaxAnswerBytes = 512ULL << 20;  // a log of 64 MiB, every character of it escaped
 
 // Runs one asynchronous step to its end: only those honour the stream's deadline.
 template <typename Start>
@@ -32,10 +34,11 @@ error_code run_step(asio::io_context& io, Start start) {
 
 template <typename Stream>
 error_code exchange(asio::io_context& io, Stream& stream, http::request<http::string_body>& request,
-                    http::response<http::string_body>& response) {
+                    http::response_parser<http::string_body>& response) {
   stream.expires_after(kDeadline);
   error_code ec = run_step(io, [&](auto done) { http::async_write(stream, request, done); });
   boost::beast::flat_buffer buffer;
+  response.body_limit(kMaxAnswerBytes);
   if (!ec) ec = run_step(io, [&](auto done) { http::async_read(stream, buffer, response, done); });
   return ec;
 }
@@ -53,7 +56,11 @@ Status status_of(unsigned code, const json::value& document) {
 
 }  // namespace
 
-Result<json::value> AdminClient::call(const std::string& method, const std::string& path, const json::value& body) {
+struct AdminClient::Answer {
+  http::response<http::string_body> response;
+};
+
+Result<AdminClient::Answer> AdminClient::send(const std::string& method, const std::string& path, const json::value& body) {
   asio::io_context io;
   http::request<http::string_body> request(http::string_to_verb(method), path, 11);
   request.set(http::field::host, "localhost");
@@ -64,7 +71,7 @@ Result<json::value> AdminClient::call(const std::string& method, const std::stri
     request.body() = json::serialize(body);
   }
   request.prepare_payload();
-  http::response<http::string_body> response;
+  http::response_parser<http::string_body> response;
   error_code ec;
   if (where_.starts_with("http://")) {
     const std::string address = where_.substr(7);
@@ -83,10 +90,30 @@ Result<json::value> AdminClient::call(const std::string& method, const std::stri
     if (!ec) ec = exchange(io, stream, request, response);
   }
   if (ec) return error(Code::kUnavailable, "no answer from the daemon at " + where_ + ": " + ec.message() + " (is holdfastd running?)");
-  json::value document = response.body().empty() ? json::value(json::object()) : json::parse(response.body(), ec);
-  if (ec) document = json::string(response.body());
-  if (response.result_int() / 100 != 2) return error(status_of(response.result_int(), document));
+  Answer answer{response.release()};
+  const unsigned status = answer.response.result_int();
+  if (status / 100 == 2) return answer;
+  json::value document = json::parse(answer.response.body(), ec);
+  return error(status_of(status, ec ? json::value() : document));
+}
+
+Result<json::value> AdminClient::call(const std::string& method, const std::string& path, const json::value& body) {
+  HF_TRY(const Answer answer, send(method, path, body));
+  const std::string& text = answer.response.body();
+  error_code ec;
+  json::value document = text.empty() ? json::value(json::object()) : json::parse(text, ec);
+  if (ec) document = json::string(text);
   return document;
+}
+
+Result<FetchedPiece> AdminClient::fetch(const std::string& path) {
+  HF_TRY(Answer answer, send("GET", path, nullptr));
+  FetchedPiece piece;
+  piece.etag = answer.response[http::field::etag];
+  const auto total = answer.response["x-total-bytes"];
+  std::from_chars(total.data(), total.data() + total.size(), piece.total_bytes);
+  piece.bytes = std::move(answer.response.body());
+  return piece;
 }
 
 }  // namespace holdfast

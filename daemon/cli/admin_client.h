@@ -7,6 +7,12 @@
 
 namespace holdfast {
 
+// Bytes of something larger.
+struct FetchedPiece {
+  std::string bytes, etag;
+  uint64_t total_bytes = 0;
+};
+
 class AdminClient {
  public:
   // `where`: a socket path, or http://HOST:PORT.
@@ -14,8 +20,12 @@ class AdminClient {
 
   // The answer's document; its error, with the server's message, when the status is not 2xx.
   Result<boost::json::value> call(const std::string& method, const std::string& path, const boost::json::value& body = nullptr);
+  Result<FetchedPiece> fetch(const std::string& path);
 
  private:
+  struct Answer;
+  Result<Answer> send(const std::string& method, const std::string& path, const boost::json::value& body);
+
   std::string where_;
   std::string token_;
 };

@@ -1,4 +1,9 @@
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <boost/json.hpp>
+#include <cstring>
+#include <filesystem>
 #include <iostream>
 
 #include "daemon/cli/calls.h"
@@ -12,9 +17,9 @@ namespace json = boost::json;
 namespace {
 
 struct BackupArguments {
-  std::string cluster, name, spec_file, selector, ttl, include_cluster_resources;
+  std::string cluster, name, spec_file, selector, ttl, include_cluster_resources, output;
   std::vector<std::string> included_namespaces, excluded_namespaces, included_resources, excluded_resources;
-  bool wait = false;
+  bool wait = false, force = false, by_velero = false;
 };
 
 Result<json::object> spec_of(const BackupArguments& a) {
@@ -38,7 +43,7 @@ Result<void> create(const CliContext& c, const BackupArguments& a) {
   HF_TRY(json::object spec, spec_of(a));
   const std::string path = "/v1/clusters/" + cluster + "/backups";
   AdminClient client = client_of(c);
-  HF_CHECK(client.call("POST", path, json::object{{"name", a.name}, {"spec", std::move(spec)}}));
+  HF_CHECK(client.call("POST", path, json::object{{"name", a.name}, {"spec", std::move(spec)}, {"by_velero", a.by_velero}}));
   if (!a.wait) {
     if (!c.json()) std::cout << "backup " << a.name << " of cluster " << cluster << " has been asked for; `holdfast backup list` shows it\n";
     return {};
@@ -74,6 +79,43 @@ Result<void> logs(const CliContext& c, const BackupArguments& a) {
   return print_log(c, "/v1/clusters/" + cluster + "/backups/" + a.name);
 }
 
+// The archive, whole or not at all: under its name only when every byte is there.
+Result<void> download(const CliContext& c, const BackupArguments& a) {
+  HF_TRY(const std::string cluster, cluster_of(c, a.cluster));
+  const std::filesystem::path target = a.output.empty() ? a.name + ".tar.gz" : a.output;
+  std::error_code failed;
+  if (!a.force && std::filesystem::exists(target, failed)) return error(Code::kAlreadyExists, target.string() + " is there already; --force replaces it");
+  const std::string path = "/v1/clusters/" + cluster + "/backups/" + a.name + "/archive/";
+  AdminClient client = client_of(c);
+  HF_TRY(FetchedPiece piece, client.fetch(path + "0"));
+  const std::string etag = piece.etag;
+  const std::filesystem::path part = target.string() + ".part";
+  const int fd = ::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);  // it may hold secrets
+  if (fd < 0) return error(Code::kIoError, part.string() + ": " + std::strerror(errno));
+  Result<void> done;
+  uint64_t written = 0;
+  while (done && !piece.bytes.empty()) {
+    if (::write(fd, piece.bytes.data(), piece.bytes.size()) != static_cast<ssize_t>(piece.bytes.size())) {
+      done = error(Code::kIoError, part.string() + ": " + std::strerror(errno));
+      break;
+    }
+    written += piece.bytes.size();
+    if (written >= piece.total_bytes) break;
+    auto next = client.fetch(path + std::to_string(written));
+    if (!next) done = std::unexpected(next.error());
+    else if (next->etag != etag) done = error(Code::kFailedPrecondition, "backup \"" + a.name + "\" was replaced meanwhile");
+    else piece = std::move(*next);
+  }
+  if (done && (::fsync(fd) != 0 || written != piece.total_bytes)) done = error(Code::kIoError, part.string() + ": not every byte could be written");
+  ::close(fd);
+  if (done) std::filesystem::rename(part, target, failed);
+  if (done && failed) done = error(Code::kIoError, target.string() + ": " + failed.message());
+  if (!done) std::filesystem::remove(part, failed);
+  HF_CHECK(done);
+  if (!c.json()) std::cout << target.string() << ": " << written << " bytes\n";
+  return {};
+}
+
 Result<void> remove(const CliContext& c, const BackupArguments& a) {
   HF_TRY(const std::string cluster, cluster_of(c, a.cluster));
   return call_quietly(c, "DELETE", "/v1/clusters/" + cluster + "/backups/" + a.name, nullptr, "deleted");
@@ -98,6 +140,7 @@ void add_backup_commands(CLI::App& app, CliContext& c) {
   create_command->add_option("--selector", a->selector, "labels: KEY=VALUE,...");
   create_command->add_option("--ttl", a->ttl, "how long it is kept; default: 720h");
   create_command->add_option("--spec", a->spec_file, "file with a Backup.spec as JSON, for everything else");
+  create_command->add_flag("--by-velero", a->by_velero, "where Velero serves the cluster: have it make the backup, with the data of volumes");
   create_command->add_flag("--wait", a->wait, "wait for its end; exit code 1 unless it is Completed");
   create_command->callback([&c, a] { c.run = [&c, a] { return create(c, *a); }; });
   backup->add_subcommand("list", "List restore points, and backups that run or failed")->callback([&c, a] { c.run = [&c, a] { return list(c, *a); }; });
@@ -108,6 +151,11 @@ void add_backup_commands(CLI::App& app, CliContext& c) {
   };
   add("describe", "The Backup object of a restore point, as JSON", describe);
   add("logs", "What a backup said", logs);
+  auto* download_command = backup->add_subcommand("download", "Fetch the archive of a restore point: a tar.gz with every object as JSON, secrets too");
+  download_command->add_option("NAME", a->name)->required();
+  download_command->add_option("-o,--output-file", a->output, "where to; default: NAME.tar.gz");
+  download_command->add_flag("--force", a->force, "replace the file");
+  download_command->callback([&c, a] { c.run = [&c, a] { return download(c, *a); }; });
   add("delete", "Delete a restore point", remove);
 }
 

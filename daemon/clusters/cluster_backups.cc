@@ -7,6 +7,8 @@ namespace holdfast {
 
 namespace {
 
+constexpr uint64_t kPieceBytes = 4 << 20;
+
 RunStatus status_of(const k8s::RestorePoint& p) {
   RunStatus s;
   s.name = p.name;
@@ -32,19 +34,33 @@ void LocalClusters::recover_backups(const ClusterStatus& cluster) {
   });
 }
 
-Result<void> LocalClusters::start_backup(const std::string& cluster, const std::string& name, const std::string& spec) {
-  HF_CHECK(k8s::check_backup_name(name));
+Result<void> LocalClusters::start_backup(const std::string& cluster, const NewBackup& backup) {
+  HF_CHECK(k8s::check_backup_name(backup.name));
   HF_TRY(const RegisteredCluster c, registry_.find(cluster));
   k8s::BackupRun run;
   run.place = place_of(c.status);
-  if (k8s::restore_point_document(run.place, name)) {
-    return error(Code::kAlreadyExists, "there is a backup \"" + name + "\" of cluster \"" + cluster + "\"");
+  if (k8s::restore_point_document(run.place, backup.name)) {
+    return error(Code::kAlreadyExists, "there is a backup \"" + backup.name + "\" of cluster \"" + cluster + "\"");
   }
-  run.order.name = name;
+  run.order.name = backup.name;
   run.order.name_space = c.status.name_space;
-  run.order.spec = spec;
+  run.order.spec = backup.spec;
+  if (backup.by_velero) return start_backup_by_velero(c, std::move(run));
   run.order.annotations[k8s::kKeptBy] = k8s::kKeptByTtl;
   HF_CHECK(line_up(backups_, c, engine(), std::move(run)));
+  return {};
+}
+
+Result<void> LocalClusters::start_backup_by_velero(const RegisteredCluster& cluster, k8s::BackupRun run) {
+  const std::string& name = cluster.status.name;
+  const auto server = served(name);
+  if (!server || server->server->status().role != "observing") {
+    return error(Code::kFailedPrecondition, "Velero does not serve cluster \"" + name + "\"; without --by-velero Holdfast makes the backup itself");
+  }
+  run.by_other = [server](const k8s::BackupPlace& place, const k8s::BackupOrder& order, k8s::BackupProgress& progress, std::stop_token stop) {
+    return server->server->back_up_by_other(place, order, progress, std::move(stop));
+  };
+  HF_CHECK(line_up(backups_, cluster, engine(), std::move(run)));
   return {};
 }
 
@@ -80,6 +96,20 @@ Result<std::string> LocalClusters::backup_document(const std::string& cluster, c
 Result<std::string> LocalClusters::backup_log(const std::string& cluster, const std::string& name) {
   HF_TRY(const RegisteredCluster c, registry_.find(cluster));
   return k8s::restore_point_log(place_of(c.status), name);
+}
+
+Result<ArchivePiece> LocalClusters::backup_archive(const std::string& cluster, const std::string& name, uint64_t offset_bytes) {
+  HF_TRY(const RegisteredCluster c, registry_.find(cluster));
+  const k8s::BackupPlace place = place_of(c.status);
+  HF_CHECK(k8s::restore_point_document(place, name));
+  HF_TRY(const auto reader, p_.objects->get(place.bucket, k8s::restore_point_key(place, name, name + ".tar.gz"), {}));
+  ArchivePiece piece;
+  piece.total_bytes = reader->info().size_bytes;
+  piece.etag = reader->info().etag;
+  if (offset_bytes > piece.total_bytes) return error(Code::kInvalidArgument, "the archive of backup \"" + name + "\" ends before byte " + std::to_string(offset_bytes));
+  piece.bytes.resize(std::min(piece.total_bytes - offset_bytes, kPieceBytes));
+  HF_CHECK(reader->read(offset_bytes, MutableByteSpan(reinterpret_cast<std::byte*>(piece.bytes.data()), piece.bytes.size())));
+  return piece;
 }
 
 Result<void> LocalClusters::delete_backup(const std::string& cluster, const std::string& name) {

@@ -20,6 +20,7 @@ struct BackupTask {
         return o;
       }
     }
+    if (asked.by_other) return asked.by_other(asked.place, asked.order, progress, std::move(stop));
     return k8s::back_up(access, asked.place, asked.order, services, progress, std::move(stop));
   }
 
@@ -93,6 +94,7 @@ Result<std::shared_ptr<const k8s::BackupProgress>> line_up(JobLines& lines, cons
   Job job;
   job.name = task->asked.order.name;
   job.place = {task->asked.place.bucket, task->asked.place.prefix};
+  job.leaves_traces = !task->asked.by_other;
   job.run = [task](std::stop_token stop) { return task->run(std::move(stop)); };
   job.show_progress = [task](RunStatus& s) { s.items = task->progress.items; };
   HF_CHECK(lines.start(cluster.status.name, std::move(job)));

@@ -23,14 +23,14 @@ LocalClusters::~LocalClusters() {
   // Their ends are still told to the servers.
   backups_.stop();
   restores_.stop();
-  std::map<std::string, Served> ending;
+  std::map<std::string, std::shared_ptr<Served>> ending;
   {
     std::lock_guard lock(served_mutex_);
     ending.swap(served_);
   }
   // All at once: each takes a while.
   std::vector<std::jthread> threads;
-  for (auto& [name, served] : ending) threads.emplace_back([&served] { served.server.reset(); });
+  for (auto& [name, served] : ending) threads.emplace_back([&served] { served.reset(); });
   threads.clear();
 }
 

@@ -33,11 +33,12 @@ class LocalClusters final : public ClusterService {
   Result<ClusterFindings> check_cluster(const std::string& name) override;
   Result<void> remove_cluster(const std::string& name) override;
 
-  Result<void> start_backup(const std::string& cluster, const std::string& name, const std::string& spec) override;
+  Result<void> start_backup(const std::string& cluster, const NewBackup& backup) override;
   Result<std::vector<RunStatus>> backups(const std::string& cluster) override;
   Result<RunStatus> backup(const std::string& cluster, const std::string& name) override;
   Result<std::string> backup_document(const std::string& cluster, const std::string& name) override;
   Result<std::string> backup_log(const std::string& cluster, const std::string& name) override;
+  Result<ArchivePiece> backup_archive(const std::string& cluster, const std::string& name, uint64_t offset_bytes) override;
   Result<void> delete_backup(const std::string& cluster, const std::string& name) override;
 
   Result<void> start_restore(const std::string& cluster, const NewRestore& restore) override;
@@ -48,6 +49,7 @@ class LocalClusters final : public ClusterService {
   Result<void> delete_restore(const std::string& cluster, const std::string& name) override;
 
  private:
+  Result<void> start_backup_by_velero(const RegisteredCluster& cluster, k8s::BackupRun run);
   ClusterFindings findings(const k8s::ClusterAccess& access);
   Result<void> make_bucket(const std::string& bucket);
   Result<std::string> make_user(const ClusterStatus& status);
@@ -70,6 +72,7 @@ class LocalClusters final : public ClusterService {
   void serve(const RegisteredCluster& cluster);
   void stop_serving(const std::string& name);
   void wake_server(const std::string& name);
+  std::shared_ptr<Served> served(const std::string& name) const;  // nullptr: not served
   bool is_serving(const std::string& name) const;
 
   const ClusterServiceParts p_;
@@ -80,7 +83,7 @@ class LocalClusters final : public ClusterService {
   std::string appliance_id_;
   uint64_t generation_ = 0;
   mutable std::mutex served_mutex_;
-  std::map<std::string, Served> served_;
+  std::map<std::string, std::shared_ptr<Served>> served_;
 };
 
 }  // namespace holdfast

@@ -26,24 +26,24 @@ Result<void> LocalClusters::begin_generation() {
 
 void LocalClusters::serve(const RegisteredCluster& cluster) {
   if (!cluster.status.serve || generation_ == 0) return;
-  Served served;
-  served.bridge = std::make_unique<VeleroBridge>(
+  auto served = std::make_shared<Served>();
+  served->bridge = std::make_unique<VeleroBridge>(
       cluster, VeleroBridgeParts{&backups_, &restores_, p_.objects, p_.buckets, p_.users, engine(), p_.clock_is_sure, p_.face});
   k8s::VeleroServerOptions options;
   // One cluster may be registered under two names.
   options.appliance_id = appliance_id_ + "/" + cluster.status.name;
   options.generation = generation_;
   options.name_space = cluster.status.name_space;
-  options.location = served.bridge->own_location();
+  options.location = served->bridge->own_location();
   options.services = engine();
   options.spool_directory = p_.spool_directory;
-  served.server = k8s::VeleroServer::start(cluster.access, std::move(options), *served.bridge);
+  served->server = k8s::VeleroServer::start(cluster.access, std::move(options), *served->bridge);
   std::lock_guard lock(served_mutex_);
   served_[cluster.status.name] = std::move(served);
 }
 
 void LocalClusters::stop_serving(const std::string& name) {
-  Served ending;  // takes a while, without the lock
+  std::shared_ptr<Served> ending;  // takes a while, without the lock
   std::lock_guard lock(served_mutex_);
   if (const auto found = served_.find(name); found != served_.end()) {
     ending = std::move(found->second);
@@ -51,26 +51,29 @@ void LocalClusters::stop_serving(const std::string& name) {
   }
 }
 
-void LocalClusters::wake_server(const std::string& name) {
+std::shared_ptr<LocalClusters::Served> LocalClusters::served(const std::string& name) const {
   std::lock_guard lock(served_mutex_);
-  if (const auto found = served_.find(name); found != served_.end()) found->second.server->wake();
+  const auto found = served_.find(name);
+  return found == served_.end() ? nullptr : found->second;
+}
+
+void LocalClusters::wake_server(const std::string& name) {
+  if (const auto s = served(name)) s->server->wake();
 }
 
 bool LocalClusters::is_serving(const std::string& name) const {
-  std::lock_guard lock(served_mutex_);
-  const auto found = served_.find(name);
-  return found != served_.end() && found->second.server->status().role == "serving";
+  const auto s = served(name);
+  return s && s->server->status().role == "serving";
 }
 
 std::vector<ClusterStatus> LocalClusters::clusters() const {
   std::vector<ClusterStatus> all = registry_.all();
-  std::lock_guard lock(served_mutex_);
-  for (ClusterStatus& s : all) {
-    if (const auto found = served_.find(s.name); found != served_.end()) {
-      const k8s::VeleroServerStatus status = found->second.server->status();
-      s.role = status.role;
-      s.role_reason = status.reason;
-    }
+  for (ClusterStatus& c : all) {
+    const auto s = served(c.name);
+    if (!s) continue;
+    const k8s::VeleroServerStatus status = s->server->status();
+    c.role = status.role;
+    c.role_reason = status.reason;
   }
   return all;
 }

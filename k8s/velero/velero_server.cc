@@ -6,6 +6,7 @@
 #include "k8s/velero/delete_controller.h"
 #include "k8s/velero/installation.h"
 #include "k8s/velero/location_controller.h"
+#include "k8s/velero/other_server.h"
 #include "k8s/velero/request_controllers.h"
 #include "k8s/velero/restore_controller.h"
 #include "k8s/velero/schedule_controller.h"
@@ -83,6 +84,10 @@ class Server final : public VeleroServer {
     std::lock_guard lock(mutex_);
     if (!problem_.empty() && role != Role::kObserving) s = {"starting", problem_};
     return s;
+  }
+
+  BackupOutcome back_up_by_other(const BackupPlace& place, const BackupOrder& order, BackupProgress& progress, std::stop_token stop) override {
+    return k8s::back_up_by_other(context_, locations_, place, order, progress, stop);
   }
 
   void wake() override {

@@ -4,6 +4,7 @@ import base64
 import gzip
 import io
 import json
+import os
 import subprocess
 import tarfile
 import unittest
@@ -191,6 +192,25 @@ class KubeTest(ClusterTest):
         self.holdfast("backup", "delete", "once", "--cluster", "prod")
         self.assertEqual(0, self.s3.list_objects_v2(Bucket="holdfast", Prefix="clusters/prod/backups/once/")["KeyCount"])
         self.assertIn("there is no backup", self.holdfast("backup", "delete", "once", "--cluster", "prod", check=False).stderr)
+
+    def test_download(self):
+        """An archive of several pieces, whole or not at all."""
+        self.cluster.kubectl("create", "namespace", "heavy")
+        noise = [{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": f"noise-{n}", "namespace": "heavy"},
+                  "data": {"x": base64.b64encode(os.urandom(900_000)).decode()}} for n in range(7)]
+        for secret in noise:
+            self.cluster.kubectl("create", "-f", "-", input=json.dumps(secret))
+        self.back_up("heavy", "--include-namespaces", "heavy")
+        target = self.stage.directory / "heavy.tar.gz"
+        self.holdfast("backup", "download", "heavy", "--cluster", "prod", "-o", str(target))
+        self.assertEqual(self.file("heavy", ".tar.gz"), target.read_bytes())
+        self.assertGreater(target.stat().st_size, 8 << 20)
+        self.assertEqual(0o600, target.stat().st_mode & 0o777)
+        again = self.holdfast("backup", "download", "heavy", "--cluster", "prod", "-o", str(target), check=False)
+        self.assertIn("is there already", again.stderr)
+        missing = self.holdfast("backup", "download", "nothing", "--cluster", "prod", "-o", str(self.stage.directory / "nothing.tar.gz"), check=False)
+        self.assertEqual(1, missing.returncode)
+        self.assertEqual([], [p.name for p in self.stage.directory.iterdir() if p.name.startswith("nothing") or p.name.endswith(".part")])
 
     def test_what_has_expired_goes_and_nothing_else(self):
         self.back_up("lasting", "--include-namespaces", "village", "--ttl", "1h")

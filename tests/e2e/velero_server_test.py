@@ -80,6 +80,9 @@ class VeleroServerTest(ClusterTest):
         self.await_role("observing")
         self.assertIn(f"deployment {self.name}/velero", self.role()[1])
         self.assertIn("not serving", self.daemon.log())
+        unwell = self.daemon.cli("status", check=False)
+        self.assertEqual(1, unwell.returncode)
+        self.assertIn(f'cluster "{self.name}": its velero.io objects are not served: Velero runs there', unwell.stderr)
         self.back_up("meanwhile")
         settled = time.monotonic() + 3
         wait_until("nothing to happen", lambda: time.monotonic() > settled)  # a look takes place every two seconds
@@ -87,6 +90,8 @@ class VeleroServerTest(ClusterTest):
         self.kubectl("scale", "deployment", "velero", "--replicas=0")
         self.await_role("serving")
         self.await_phase("backup", "meanwhile", "Completed")
+        refused = self.daemon.cli("backup", "create", "b", "--cluster", self.name, "--by-velero", check=False)
+        self.assertIn("Velero does not serve cluster", refused.stderr)
 
     def test_no_write_after_velero_is_there(self):
         """It is looked for before each write: between two looks there is no gap."""

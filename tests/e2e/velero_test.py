@@ -137,6 +137,28 @@ class VeleroTest(unittest.TestCase):
         self.daemon.cli("restore", "create", "without", *arguments, "--restore-volumes=false", "--wait")
         self.kubectl("-n", "empty", "wait", "--for=condition=Ready", "pod/writer", "--timeout=120s")
 
+    def test_holdfast_observes_velero_and_works_through_it(self):
+        """Where Velero serves, Holdfast writes nothing, and a backup with the data of volumes runs through Velero's node agent."""
+        listed = json.loads(self.daemon.cli("--output", "json", "cluster", "list").stdout)["clusters"]
+        self.assertEqual([("observing", "Velero runs there: deployment velero/velero")], [(c["role"], c["role_reason"]) for c in listed])
+        self.assertEqual("", self.kubectl("-n", "velero", "get", "lease", "holdfast", "--ignore-not-found"))
+        self.kubectl("apply", "-f", str(KUBE / "manifests" / "csi-demo.yaml"))
+        self.kubectl("-n", "csid", "wait", "--for=condition=Ready", "pod/writer", "--timeout=120s")
+        wait_until("the volume's data", lambda: "/f" in self.digests("csid"), 60)
+        before = self.digests("csid")
+        spec = self.cluster.kubeconfig.parent / "through.json"
+        spec.write_text(json.dumps({"includedNamespaces": ["csid"], "defaultVolumesToFsBackup": True, "snapshotVolumes": False}))
+        done = self.daemon.cli("--output", "json", "backup", "create", "through", "--by-velero", "--spec", str(spec), "--wait", check=False)
+        self.assertEqual("Completed", json.loads(done.stdout)["phase"], done.stdout + done.stderr)
+        self.assertEqual("outside", json.loads(self.kubectl("-n", "velero", "get", "backup", "through", "-o", "json"))["spec"]["storageLocation"])
+        saved = json.loads(self.kubectl("-n", "velero", "get", "podvolumebackups", "-l", "velero.io/backup-name=through", "-o", "json"))["items"]
+        self.assertEqual(["Completed"], [v["status"]["phase"] for v in saved])  # once
+        self.assertIn("through", [b["name"] for b in json.loads(self.daemon.cli("--output", "json", "backup", "list").stdout)["backups"]])
+        self.velero("restore", "create", "from-through", "--from-backup", "through", "--namespace-mappings", "csid:through", "--wait")
+        self.assertEqual("Completed", self.phase("restore", "from-through"))
+        self.kubectl("-n", "through", "wait", "--for=condition=Ready", "pod/writer", "--timeout=120s")
+        self.assertEqual(before, self.digests("through"))
+
     def test_velero_restores_what_holdfast_backed_up_from_outside(self):
         self.found_town()
         before = self.essence()
