@@ -9,7 +9,6 @@ namespace holdfast::k8s {
 namespace {
 
 constexpr const char* kDefinitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
-constexpr const char* kLocationName = "default";
 constexpr const char* kSecretName = "holdfast-location";
 constexpr const char* kManagedLabel = "app.kubernetes.io/managed-by";
 constexpr int kEstablishedTries = 60;
@@ -92,19 +91,24 @@ Result<void> install_definitions(ApiClient& client, const std::string& name_spac
 }
 
 Result<void> install_location(ApiClient& client, const std::string& name_space, const OwnLocation& location) {
-  const std::string locations = collection_of(Kind::kLocation, name_space);
-  HF_TRY(const bool known, exists(client, locations + "/" + kLocationName));
-  bool any = false;
-  HF_CHECK(client.list(locations, {}, [&any](std::string_view) -> Result<void> {
-    any = true;
+  const std::string locations = collection_of(Kind::kLocation, name_space), secrets = "/api/v1/namespaces/" + name_space + "/secrets";
+  bool known = false, other_default = false;
+  HF_CHECK(client.list(locations, {}, [&](std::string_view raw) -> Result<void> {
+    const json::object other = object_or_empty(raw);
+    if (name_of(other) == kLocationName) known = true;
+    else if (is_true(object_at(other, "spec"), "default")) other_default = true;
     return {};
   }));
-  HF_TRY(const bool secret, put_managed(client, "/api/v1/namespaces/" + name_space + "/secrets", kSecretName, secret_object(location)));
-  if (any && !known) return {};  // people have others, and have taken this one away
-  json::object object = location_object(location);
-  // What people changed about it later is theirs.
-  if (!known) object["spec"].get_object()["default"] = true;
-  HF_TRY(const bool ours, put_managed(client, locations, kLocationName, std::move(object)));
+  // The Secret comes last: where it is without the location, people have taken the location away.
+  HF_TRY(const bool made_before, exists(client, secrets + "/" + kSecretName));
+  bool ours = false;
+  if (known || !made_before) {
+    json::object object = location_object(location);
+    // What people changed about it later is theirs.
+    if (!known && !other_default) object["spec"].get_object()["default"] = true;
+    HF_TRY(ours, put_managed(client, locations, kLocationName, std::move(object)));
+  }
+  HF_TRY(const bool secret, put_managed(client, secrets, kSecretName, secret_object(location)));
   if (!ours || !secret) spdlog::info("{} namespace {}: the location \"{}\" there is not ours and stays as it is", client.server(), name_space, kLocationName);
   return {};
 }

@@ -37,7 +37,7 @@ class Installer final : public Controller {
     if (role != Role::kServing) return kInstallRetry;
     HF_CHECK(install_location(c_.client, c_.options.name_space, c_.options.location));
     // Nobody is to be told that there is no location while the watch has not brought it yet.
-    for (int i = 0; c_.objects.all(Kind::kLocation).empty() && i < kLocationTries; ++i) {
+    for (int i = 0; !done_ && !c_.objects.find(Kind::kLocation, kLocationName) && i < kLocationTries; ++i) {
       if (!c_.client.pause(kLocationWait)) break;
     }
     if (!done_) c_.queue.add({Topic::kEverything, ""});

@@ -69,7 +69,10 @@ class VeleroServerTest(ClusterTest):
         return self.object(kind, name).get("status", {}).get("phase", "")
 
     def await_phase(self, kind, name, phase, seconds=60):
-        wait_until(f"{kind} {name} to be {phase}", lambda: self.phase(kind, name) == phase, seconds)
+        try:
+            wait_until(f"{kind} {name} to be {phase}", lambda: self.phase(kind, name) == phase, seconds)
+        except AssertionError as late:
+            raise AssertionError(f"{late}: {self.object(kind, name).get('status')}\n{self.daemon.log()[-3000:]}") from None
 
     def hold_config_maps(self):
         """Backups stand still where they list config maps, until `self.proxy.ended`."""
@@ -234,6 +237,42 @@ class VeleroServerTest(ClusterTest):
         wait_until("the namespace to come back", lambda: self.name in self.cluster.kubectl("get", "namespaces", "-o", "name"), 60)
         self.await_role("serving")
         wait_until("the restore point's object to come back", lambda: "b" in self.names("backups"), 90)
+
+    def test_nonsense_is_answered_and_harms_nobody(self):
+        """Nothing checks these objects before they are stored: whatever is in them, each gets its verdict, and the next is served."""
+        long_name = "b" * 240
+        for kind, name, spec in (("Backup", "types", {"includedNamespaces": "shop", "labelSelector": [1], "ttl": 7, "hooks": "x", "orderedResources": []}),
+                                 ("Backup", "selector", {"labelSelector": {"matchExpressions": [{"key": "a", "operator": "Around"}]}}),
+                                 ("Backup", "ttl", {"ttl": "soon"}), ("Restore", "empty", {}), ("Restore", "both", {"backupName": "a", "scheduleName": "b"}),
+                                 ("Restore", "strange", {"backupName": {"x": 1}, "namespaceMapping": "a:b"}), ("Schedule", "none", {}),
+                                 ("Schedule", "number", {"schedule": 5, "template": "x"}), ("Schedule", "zone", {"schedule": "TZ=Mars/Base 0 0 * * *", "template": {}}),
+                                 ("DeleteBackupRequest", "nothing", {}), ("DeleteBackupRequest", "path", {"backupName": "../../other/backups/x"}),
+                                 ("DownloadRequest", "path", {"target": {"kind": "BackupLog", "name": "../../other/backups/x"}}),
+                                 ("DownloadRequest", "kind", {"target": {"kind": "Everything", "name": "x"}}), ("ServerStatusRequest", "x", {"y": []}),
+                                 ("BackupStorageLocation", "bare", {}), ("BackupStorageLocation", "types", {"provider": 1, "objectStorage": [], "config": "x", "credential": 5})):
+            self.make(kind, name, spec)
+        self.make("Backup", long_name, {"includedNamespaces": ["shop"]})
+        for kind, name in (("backup", "selector"), ("backup", "ttl"), ("restore", "empty"), ("restore", "both"), ("restore", "strange"), ("schedule", "none"),
+                           ("schedule", "number"), ("schedule", "zone")):
+            self.await_phase(kind, name, "FailedValidation")
+            self.assertTrue(all(self.object(kind, name)["status"]["validationErrors"]), (kind, name))
+        for kind, name in (("deletebackuprequest", "nothing"), ("deletebackuprequest", "path"), ("downloadrequest", "path"), ("downloadrequest", "kind"), ("serverstatusrequest", "x")):
+            self.await_phase(kind, name, "Processed")
+        for name in ("bare", "types"):
+            self.await_phase("bsl", name, "Unavailable")
+            self.assertIn("provider", self.object("bsl", name)["status"]["message"])
+        self.assertNotIn("downloadURL", self.object("downloadrequest", "path")["status"])
+        wait_until("a verdict", lambda: self.phase("backup", "types") in ("Completed", "FailedValidation"))
+        self.await_phase("backup", long_name, "Completed")
+        self.make("DeleteBackupRequest", "long", {"backupName": long_name})
+        wait_until("it to go", lambda: long_name not in self.names("backups"))
+
+    def test_an_object_of_more_than_a_mebibyte(self):
+        self.back_up("large", excludedNamespaces=[f"n{n:05}-{'x' * 50}" for n in range(20_000)])
+        self.await_phase("backup", "large", "Completed")
+        self.assertGreater(len(self.kubectl("get", "backup", "large", "-o", "json")), 1 << 20)
+        body = self.s3.get_object(Bucket="holdfast", Key=f"clusters/{self.name}/backups/large/velero-backup.json")["Body"].read()
+        self.assertEqual(self.object("backup", "large")["spec"], json.loads(body)["spec"])
 
     def test_removed_cluster_holds_nothing_back(self):
         self.back_up("b")
