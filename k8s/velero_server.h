@@ -80,7 +80,8 @@ struct VeleroServerStatus {
   std::string reason;  // why it does not serve
 };
 
-// Thread-safe. Ends its threads within two seconds; runs that it started go on.
+// Thread-safe. Its end takes up to two seconds, or as long as a call to an API server that does not answer: 20 s at most.
+// Runs that it started go on.
 class VeleroServer {
  public:
   static std::unique_ptr<VeleroServer> start(const ClusterAccess& access, VeleroServerOptions options, VeleroAppliance& appliance);

@@ -32,6 +32,9 @@ LocalClusters::~LocalClusters() {
   std::vector<std::jthread> threads;
   for (auto& [name, served] : ending) threads.emplace_back([&served] { served.reset(); });
   threads.clear();
+  // What they have lined up in the meantime.
+  backups_.stop();
+  restores_.stop();
 }
 
 void LocalClusters::start() {

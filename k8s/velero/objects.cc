@@ -3,7 +3,13 @@
 namespace holdfast::k8s {
 
 namespace {
-std::string mark(const json::object& object, const std::string& phase) { return text_at(metadata_of(object), "uid") + " " + phase; }
+std::string mark(const json::object& object, const std::string& what) { return text_at(metadata_of(object), "uid") + " " + what; }
+std::string version_mark(const json::object& object) { return mark(object, text_at(metadata_of(object), "resourceVersion")); }
+
+void forget(std::set<std::string>& marks, const json::object& object) {
+  const std::string prefix = mark(object, "");
+  for (auto i = marks.lower_bound(prefix); i != marks.end() && i->starts_with(prefix);) i = marks.erase(i);
+}
 }  // namespace
 
 Objects::Objects(ApiClient& client, std::string name_space, Ownership& ownership, OnChange on_change)
@@ -34,8 +40,9 @@ void Objects::changed(Kind kind, const std::string& name, const ObjectRef& befor
   if ((kind == Kind::kBackup || kind == Kind::kRestore) && before) {
     std::lock_guard lock(mutex_);
     if (!now) {
-      for (auto i = written_.lower_bound(mark(*before, "")); i != written_.end() && i->starts_with(mark(*before, ""));) i = written_.erase(i);
-    } else if (phase_of(*now) != phase_of(*before) && !is_new(*now) && !written_.contains(mark(*now, phase_of(*now)))) {
+      forget(writing_, *before);
+      forget(written_, *before);
+    } else if (phase_of(*now) != phase_of(*before) && !is_new(*now) && !writing_.contains(mark(*now, phase_of(*now))) && !written_.contains(version_mark(*now))) {
       ownership_.report_foreign_status(std::string(kind_name(kind)) + " " + name + " was made " + phase_of(*now));
     }
   }
@@ -52,18 +59,21 @@ Result<ObjectRef> Objects::patch(Kind kind, const std::string& name, json::objec
     patch["metadata"] = std::move(metadata);
   }
   const std::string phase = phase_of(patch);
-  const std::string written = known && !phase.empty() ? mark(*known, phase) : "";
-  if (!written.empty()) {
+  const std::string writing = known && !phase.empty() ? mark(*known, phase) : "";
+  if (!writing.empty()) {
     std::lock_guard lock(mutex_);
-    written_.insert(written);
+    writing_.insert(writing);
   }
   HF_TRY(const std::string text, client_.call("PATCH", path(kind, name), json::serialize(patch), kMergePatch));
   HF_TRY(json::object answer, parse_object(text));
   auto object = std::make_shared<const json::object>(std::move(answer));
   watch(kind).note(object);
-  // From here on the same phase would be another's. After a failure it may still turn out to have been ours.
-  std::lock_guard lock(mutex_);
-  written_.erase(written);
+  if (!writing.empty()) {
+    // From here on the same phase in another version is another's. After a failure it may still turn out to have been ours.
+    std::lock_guard lock(mutex_);
+    written_.insert(version_mark(*object));
+    writing_.erase(writing);
+  }
   return object;
 }
 

@@ -44,7 +44,8 @@ class Objects {
   Ownership& ownership_;
   const OnChange on_change_;
   std::mutex mutex_;
-  std::set<std::string> written_;  // "uid phase": what this server is writing, or may have written
+  std::set<std::string> writing_;  // "uid phase": what this server is writing, or may have written
+  std::set<std::string> written_;  // "uid version": what it has written
   std::array<std::unique_ptr<ObjectWatch>, kAllKinds.size()> watches_;
 };
 

@@ -46,19 +46,24 @@ std::string micro_time(int64_t unix_ms) {
 std::string Ownership::lease_path() const { return kLeases + name_space_ + "/leases"; }
 
 void Ownership::start() {
+  std::lock_guard lock(life_mutex_);
+  if (stopped_) return;
   worker_ = std::make_unique<Worker>("ownership", [this](std::stop_token) {
-    {
-      std::lock_guard lock(look_mutex_);
-      set(look());
-    }
+    std::lock_guard looking(look_mutex_);
+    set(look());
     return kLookEvery;
   });
 }
 
 void Ownership::stop() {
-  if (!worker_) return;
-  worker_->stop();
-  worker_.reset();
+  std::unique_ptr<Worker> ending;
+  {
+    std::lock_guard lock(life_mutex_);
+    stopped_ = true;
+    ending = std::move(worker_);
+  }
+  if (!ending) return;
+  ending->stop();
   if (role() != Role::kServing) return;
   const auto lease = client_.get(lease_path() + "/" + kLeaseName);
   if (!lease) return;

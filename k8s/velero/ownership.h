@@ -33,6 +33,7 @@ class Ownership {
       : client_(client), name_space_(std::move(name_space)), identity_(std::move(identity)), clock_(clock), on_change_(std::move(on_change)) {}
   ~Ownership() { stop(); }
 
+  // Does nothing after stop().
   void start();
   // Gives the Lease back.
   void stop();
@@ -77,6 +78,8 @@ class Ownership {
   std::string foreign_;  // the status that another wrote
   int64_t foreign_until_ms_ = 0;
   int64_t serving_since_ms_ = 0;
+  std::mutex life_mutex_;
+  bool stopped_ = false;
   std::unique_ptr<Worker> worker_;
 };
 

@@ -86,6 +86,12 @@ Result<LookAgain> DownloadRequests::reconcile(const std::string& name) {
     HF_CHECK(c_.objects.remove(Kind::kDownloadRequest, name));
     return std::nullopt;
   }
+  // One that could not be answered in its time is of no use to anybody.
+  const auto made_ms = parse_iso8601(view_at(metadata_of(*request), "creationTimestamp"));
+  if (made_ms && *made_ms + std::chrono::milliseconds(kUrlLifetime).count() < now_ms) {
+    HF_CHECK(c_.objects.remove(Kind::kDownloadRequest, name));
+    return std::nullopt;
+  }
   const json::object& target = object_at(object_at(*request, "spec"), "target");
   const std::string kind = text_at(target, "kind"), target_name = text_at(target, "name");
   json::object answer{{"phase", "Processed"}, {"expiration", rfc3339(now_ms + std::chrono::milliseconds(kUrlLifetime).count())}};
