@@ -28,7 +28,4 @@ class Locations {
   const ServerContext& c_;
 };
 
-// access key and secret of a credentials file as the AWS tools have it; `profile` empty: "default".
-Result<std::pair<std::string, std::string>> parse_credentials_file(std::string_view text, std::string_view profile);
-
 }  // namespace holdfast::k8s

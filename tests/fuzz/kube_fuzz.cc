@@ -3,7 +3,7 @@
 // The first byte chooses.
 #include "k8s/cron.h"
 #include "k8s/client/event_lines.h"
-#include "k8s/velero/locations.h"
+#include "k8s/spec/credentials_file.h"
 #include "k8s/spec/backup_spec.h"
 #include "k8s/spec/go_duration.h"
 #include "k8s/bucket/gzip_reader.h"

@@ -5,8 +5,8 @@
 
 #include "k8s/client/event_lines.h"
 #include "k8s/cron.h"
+#include "k8s/spec/credentials_file.h"
 #include "k8s/velero/definitions.h"
-#include "k8s/velero/locations.h"
 #include "k8s/velero/request_controllers.h"
 #include "k8s/velero/schedule_controller.h"
 #include "k8s/velero/work_queue.h"
