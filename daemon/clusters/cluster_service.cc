@@ -31,10 +31,6 @@ LocalClusters::~LocalClusters() {
   // All at once: each takes a while.
   std::vector<std::jthread> threads;
   for (auto& [name, served] : ending) threads.emplace_back([&served] { served.reset(); });
-  threads.clear();
-  // What they have lined up in the meantime.
-  backups_.stop();
-  restores_.stop();
 }
 
 void LocalClusters::start() {

@@ -77,13 +77,14 @@ class LocalClusters final : public ClusterService {
 
   const ClusterServiceParts p_;
   ClusterRegistry registry_;
+  std::string appliance_id_;
+  uint64_t generation_ = 0;
+  // Before what looks there until its end.
+  mutable std::mutex served_mutex_;
+  std::map<std::string, std::shared_ptr<Served>> served_;
   Expiry expiry_;
   JobLines backups_, restores_;
   std::mutex mutex_;  // one registration at a time
-  std::string appliance_id_;
-  uint64_t generation_ = 0;
-  mutable std::mutex served_mutex_;
-  std::map<std::string, std::shared_ptr<Served>> served_;
 };
 
 }  // namespace holdfast

@@ -3,6 +3,7 @@
 #include "k8s/backup/collector.h"
 #include "k8s/bucket/object_stream.h"
 #include "k8s/bucket/uuid.h"
+#include "k8s/spec/labels.h"
 #include "storage/base/times.h"
 
 namespace holdfast::k8s {
@@ -93,7 +94,7 @@ class Run {
 
   json::object document() const {
     const int64_t now_ms = services_.clock->wall_ms();
-    json::object labels{{"velero.io/storage-location", "default"}}, annotations;
+    json::object labels{{kLocationLabel, "default"}}, annotations;
     for (const auto& [k, v] : order_.labels) labels[k] = v;
     for (const auto& [k, v] : order_.annotations) annotations[k] = v;
     annotations["velero.io/source-cluster-k8s-gitversion"] = view_at(server_, "gitVersion");

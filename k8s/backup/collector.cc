@@ -4,12 +4,12 @@
 #include <thread>
 
 #include "k8s/backup/lister.h"
+#include "k8s/spec/labels.h"
 
 namespace holdfast::k8s {
 
 namespace {
 
-constexpr const char* kExcludeLabel = "velero.io/exclude-from-backup";
 constexpr const char* kDefinitions = "customresourcedefinitions.apiextensions.k8s.io";
 
 // Items of a list do not say what they are; stored objects must.

@@ -4,7 +4,7 @@
 #include <array>
 
 #include "k8s/restore/service_transform.h"
-#include "k8s/spec/label_value.h"
+#include "k8s/spec/labels.h"
 
 namespace holdfast::k8s {
 
@@ -186,8 +186,8 @@ void label_as_restored(json::object& object, const std::string& restore, const s
   if (metadata == nullptr) return;
   json::object* labels = object_in(*metadata, "labels");
   if (labels == nullptr) labels = &((*metadata)["labels"] = json::object()).get_object();
-  (*labels)["velero.io/backup-name"] = label_value(backup);
-  (*labels)["velero.io/restore-name"] = label_value(restore);
+  (*labels)[kBackupNameLabel] = label_value(backup);
+  (*labels)[kRestoreNameLabel] = label_value(restore);
 }
 
 }  // namespace holdfast::k8s

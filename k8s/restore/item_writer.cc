@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "k8s/restore/merge_patch.h"
+#include "k8s/spec/labels.h"
 #include "k8s/spec/resource_names.h"
 #include "storage/net/http_types.h"
 
@@ -34,7 +35,7 @@ Ownership ownership_of(const json::object& metadata) {
 json::object labels_only(const json::object& object) {
   const json::object& labels = object_at(object_at(object, "metadata"), "labels");
   json::object kept;
-  for (const char* name : {"velero.io/backup-name", "velero.io/restore-name"}) kept[name] = view_at(labels, name);
+  for (const char* name : {kBackupNameLabel, kRestoreNameLabel}) kept[name] = view_at(labels, name);
   return {{"metadata", json::object{{"labels", std::move(kept)}}}};
 }
 
@@ -52,7 +53,7 @@ json::array merged_by_name(json::array list, const json::array& more) {
 json::object merged_texts(const json::object& have, const json::object& more) {
   json::object out = have;
   for (const auto& [key, value] : more) {
-    if (!out.contains(key) && key != "velero.io/backup-name" && key != "velero.io/restore-name") out[key] = value;
+    if (!out.contains(key) && key != kBackupNameLabel && key != kRestoreNameLabel) out[key] = value;
   }
   return out;
 }
@@ -224,7 +225,7 @@ void ItemWriter::settle(Item& item, const std::string& live_text) const {
   json::object live = std::move(*parsed);
   const json::object& labels = object_at(object_at(item.object, "metadata"), "labels");
   const json::object live_labels = object_at(object_at(live, "metadata"), "labels");
-  const bool ours = view_at(live_labels, "velero.io/restore-name") == view_at(labels, "velero.io/restore-name") && !options_.plan;
+  const bool ours = view_at(live_labels, kRestoreNameLabel) == view_at(labels, kRestoreNameLabel) && !options_.plan;
   transform(item.group_resource, live, live_context_);
   label_as_restored(live, options_.restore, options_.backup);
   if (item.group_resource == "persistentvolumeclaims" && !object_at(item.object, "spec").contains("volumeName")) {
@@ -244,7 +245,7 @@ void ItemWriter::patch_existing(Item& item, const json::object& patch, const jso
   json::object whole = labels_only(item.object);
   if (patch.empty()) {
     const json::object& wanted = object_at(object_at(item.object, "metadata"), "labels");
-    const bool labelled = view_at(live_labels, "velero.io/restore-name") == view_at(wanted, "velero.io/restore-name");
+    const bool labelled = view_at(live_labels, kRestoreNameLabel) == view_at(wanted, kRestoreNameLabel);
     if (!labelled) (void)client_.call("PATCH", item.path(), json::serialize(whole), kMergePatch);
     return item.end(ItemAction::kSkipped, "it is there and the same");
   }

@@ -3,6 +3,7 @@
 #include "k8s/bucket/gzip_writer.h"
 #include "k8s/bucket/object_stream.h"
 #include "k8s/client/json_access.h"
+#include "k8s/spec/labels.h"
 
 namespace holdfast::k8s {
 
@@ -29,7 +30,7 @@ Result<std::string> latest_of_schedule(const BackupPlace& place, const std::stri
     if (p.phase != "Completed" || p.started < started) continue;
     HF_TRY(const std::string document, restore_point_document(place, p.name));
     const json::object labels = object_at(object_at(object_or_empty(document), "metadata"), "labels");
-    if (view_at(labels, "velero.io/schedule-name") != schedule) continue;
+    if (view_at(labels, kScheduleLabel) != schedule) continue;
     name = p.name;
     started = p.started;
   }

@@ -1,5 +1,6 @@
 #include "k8s/velero/backup_controller.h"
 
+#include "k8s/bucket/archive_writer.h"
 #include "k8s/bucket/uuid.h"
 #include "k8s/spec/backup_spec.h"
 #include "k8s/velero/location_controller.h"
@@ -11,12 +12,9 @@ namespace holdfast::k8s {
 namespace {
 
 constexpr std::chrono::milliseconds kShowProgressEvery{1'000};
-constexpr int64_t kStrangerQuietMs = 600'000;  // after that another's run has ended with it
 constexpr int64_t kLongestWaitMs = 3'600'000;
 
-bool has_ended(const std::string& phase) {
-  return phase == "Completed" || phase == "PartiallyFailed" || phase == "Failed" || phase == "FailedValidation" || phase == "Deleting";
-}
+bool has_ended(const std::string& phase) { return is_end(phase) || phase == "Deleting"; }
 
 std::map<std::string, std::string> texts_of(const json::object& o) {
   std::map<std::string, std::string> out;
@@ -38,27 +36,16 @@ json::object changes(const json::object& before, const json::object& now) {
 
 }  // namespace
 
-std::optional<BackupController::Run> BackupController::run_of(const std::string& name) const {
-  std::lock_guard lock(mutex_);
-  const auto found = runs_.find(name);
-  return found == runs_.end() ? std::nullopt : std::optional<Run>(found->second);
-}
-
-void BackupController::forget(const std::string& name) {
-  std::lock_guard lock(mutex_);
-  runs_.erase(name);
-}
-
 bool BackupController::is_busy(const std::string& name) const {
-  return run_of(name).has_value() || c_.appliance.backups_before(name).has_value();
+  return runs_.find(name).has_value() || c_.appliance.backups_before(name).has_value();
 }
 
 Result<LookAgain> BackupController::reconcile(const std::string& name) {
   const ObjectRef backup = c_.objects.find(Kind::kBackup, name);
-  const auto run = run_of(name);
-  if (!backup || (run && run->uid != view_at(metadata_of(*backup), "uid"))) {
+  const auto run = runs_.find(name);
+  if (!backup || (run && !is_about(*run, *backup))) {
     // Whose object was deleted runs on: it becomes a restore point, and the sync brings its object back.
-    if (run && run->outcome) forget(name);
+    if (run && run->outcome) runs_.forget(name);
     if (!backup || run) return std::nullopt;
   }
   if (run) return run->outcome ? finish(backup, *run) : follow(backup, *run);
@@ -107,7 +94,7 @@ Result<LookAgain> BackupController::accept(const ObjectRef& backup) {
   const std::vector<std::string> problems = problems_of(*backup, spec, location);
   json::object metadata{{"annotations", json::object{{kServerAnnotation, c_.options.appliance_id}}},
                         {"labels", json::object{{kLocationLabel, label_value(text_at(spec, "storageLocation"))}}}};
-  json::object status{{"version", 1}, {"formatVersion", "1.1.0"}};
+  json::object status{{"version", 1}, {"formatVersion", kFormatVersion}};
   if (problems.empty()) {
     status["phase"] = "Queued";
     status["queuePosition"] = 1;
@@ -120,7 +107,7 @@ Result<LookAgain> BackupController::accept(const ObjectRef& backup) {
   HF_TRY(const ObjectRef accepted, c_.objects.patch(Kind::kBackup, name, std::move(patch), backup));
   if (!problems.empty()) return std::nullopt;
   if (auto started = start(accepted, *location, spec); !started) {
-    forget(name);
+    runs_.forget(name);
     json::object failed{{"phase", "Failed"}, {"failureReason", started.error().message()}, {"queuePosition", nullptr}};
     HF_CHECK(c_.objects.patch(Kind::kBackup, name, {{"status", std::move(failed)}}));
     return std::nullopt;
@@ -141,49 +128,33 @@ Result<void> BackupController::start(const ObjectRef& backup, const Location& lo
   run.order.annotations = texts_of(object_at(metadata, "annotations"));
   run.order.annotations.erase("kubectl.kubernetes.io/last-applied-configuration");
   run.order.annotations[kKeptBy] = kKeptByTtl;
-  run.begin = [this, name, gate = c_.gate] {
-    return gate->through(error(Code::kUnavailable, "the server of the velero.io objects ended before it began"), [&]() -> Result<void> { return begin(name); });
-  };
-  run.end = [this, name, gate = c_.gate](BackupOutcome outcome) {
-    gate->through(false, [&] {
-      end(name, std::move(outcome));
-      return true;
-    });
-  };
-  {
-    std::lock_guard lock(mutex_);
-    runs_[name] = Run{run.order.uid, location.name, nullptr, false, 0, 1, {}};
-  }
+  call_back(run, c_.gate, [this, name] { return begin(name); }, [this, name](BackupOutcome outcome) { end(name, std::move(outcome)); });
+  runs_.open(name, Run{run.order.uid, location.name, nullptr, false, 0, 1, {}});
   HF_TRY(const auto progress, c_.appliance.start_backup(std::move(run)));
-  std::lock_guard lock(mutex_);
-  if (const auto mine = runs_.find(name); mine != runs_.end()) mine->second.progress = progress;
+  runs_.change(name, [&](Run& r) { return (r.progress = progress) != nullptr; });
   return {};
 }
 
 Result<void> BackupController::begin(const std::string& name) {
   const ObjectRef backup = c_.objects.find(Kind::kBackup, name);
-  const auto run = run_of(name);
-  if (!backup || !run || view_at(metadata_of(*backup), "uid") != run->uid) return error(Code::kNotFound, "its Backup object was deleted before it began");
+  const auto run = runs_.find(name);
+  if (!backup || !run || !is_about(*run, *backup)) return error(Code::kNotFound, "its Backup object was deleted before it began");
   HF_CHECK(c_.objects.patch(Kind::kBackup, name, {{"status", json::object{{"phase", "ReadyToStart"}, {"queuePosition", nullptr}}}}));
   json::object status{{"phase", "InProgress"}, {"startTimestamp", rfc3339(c_.clock().wall_ms())}};
   HF_CHECK(c_.objects.patch(Kind::kBackup, name, {{"status", std::move(status)}}));
-  std::lock_guard lock(mutex_);
-  if (const auto mine = runs_.find(name); mine != runs_.end()) mine->second.began = true;
+  runs_.change(name, [](Run& r) { return r.began = true; });
   return {};
 }
 
 void BackupController::end(const std::string& name, BackupOutcome outcome) {
   std::string location;
-  {
-    std::lock_guard lock(mutex_);
-    const auto mine = runs_.find(name);
-    if (mine == runs_.end()) return;
-    mine->second.outcome = std::move(outcome);
-    location = mine->second.location;
-    for (const auto& [other, run] : runs_) {
-      if (!run.began) c_.queue.add({Topic::kBackup, other});  // one place further
-    }
-  }
+  const bool known = runs_.change(name, [&](Run& r) {
+    r.outcome = std::move(outcome);
+    location = r.location;
+    return true;
+  });
+  if (!known) return;
+  for (const std::string& other : runs_.waiting()) c_.queue.add({Topic::kBackup, other});  // one place further
   c_.queue.add({Topic::kBackup, name});
   c_.queue.add({Topic::kSync, location});
 }
@@ -200,14 +171,13 @@ Result<LookAgain> BackupController::follow(const ObjectRef& backup, Run run) {
     if (run.progress->finalizing && phase_of(*backup) == "InProgress") status["phase"] = "Finalizing";
   }
   if (!status.empty()) {
-    {
-      std::lock_guard lock(mutex_);
-      const auto mine = runs_.find(name);
-      // Nothing may follow upon the end.
-      if (mine == runs_.end() || mine->second.outcome || mine->second.began != run.began) return kShowProgressEvery;
-      mine->second.shown_items = run.shown_items;
-      mine->second.shown_position = run.shown_position;
-    }
+    const bool still = runs_.change(name, [&](Run& r) {
+      if (r.outcome || r.began != run.began) return false;
+      r.shown_items = run.shown_items;
+      r.shown_position = run.shown_position;
+      return true;
+    });
+    if (!still) return kShowProgressEvery;  // nothing may follow upon the end
     // A place in line is of no interest to one that has begun meanwhile.
     const auto shown = c_.objects.patch(Kind::kBackup, name, {{"status", std::move(status)}}, run.began ? nullptr : backup);
     if (!shown && shown.error().code() != Code::kFailedPrecondition) return std::unexpected(shown.error());
@@ -232,25 +202,17 @@ Result<LookAgain> BackupController::finish(const ObjectRef& backup, const Run& r
   }
   if (!added.empty()) patch["metadata"] = std::move(added);
   const auto done = c_.objects.patch(Kind::kBackup, name, std::move(patch));
-  // Another's, or not there any more: whoever serves it says what has become of it.
-  const bool given_up = !done && (done.error().code() == Code::kFailedPrecondition || done.error().code() == Code::kNotFound);
-  if (!done && !given_up) return std::unexpected(done.error());
-  forget(name);
-  return given_up ? std::nullopt : LookAgain(std::chrono::milliseconds(kLongestWaitMs));
+  if (!done && !is_given_up(done)) return std::unexpected(done.error());
+  runs_.forget(name);
+  return is_given_up(done) ? std::nullopt : LookAgain(std::chrono::milliseconds(kLongestWaitMs));
 }
 
 Result<LookAgain> BackupController::settle(const ObjectRef& backup) {
   const std::string name = name_of(*backup);
   const json::object& metadata = metadata_of(*backup);
-  const bool ours = view_at(object_at(metadata, "annotations"), kServerAnnotation) == c_.options.appliance_id;
+  const bool ours = is_ours(*backup, c_);
   if (!ours) {
-    const std::string version = text_at(metadata, "resourceVersion");
-    const int64_t now_ms = c_.clock().monotonic_ms();
-    auto& [seen, since_ms] = strangers_[name];
-    if (seen != version) since_ms = now_ms;
-    seen = version;
-    if (now_ms - since_ms < kStrangerQuietMs) return std::chrono::milliseconds(kStrangerQuietMs - (now_ms - since_ms));
-    strangers_.erase(name);
+    if (const LookAgain later = strangers_.leave_alone(*backup, c_.clock())) return later;
   }
   const auto location = locations_.of_backup(name);
   const auto document = location ? restore_point_document(location->place, name) : Result<std::string>(std::unexpected(location.error()));

@@ -2,6 +2,8 @@
 #pragma once
 
 #include "k8s/velero/locations.h"
+#include "k8s/velero/run_book.h"
+#include "k8s/velero/strangers.h"
 
 namespace holdfast::k8s {
 
@@ -13,7 +15,6 @@ class BackupController final : public Controller {
   bool is_busy(const std::string& name) const;
 
  private:
-  // A run of this process, from its place in line until its end stands in the object.
   struct Run {
     std::string uid;
     std::string location;
@@ -37,14 +38,11 @@ class BackupController final : public Controller {
   // One that is under way and that no run of this process is about.
   Result<LookAgain> settle(const ObjectRef& backup);
   Result<LookAgain> expire(const ObjectRef& backup) const;
-  std::optional<Run> run_of(const std::string& name) const;
-  void forget(const std::string& name);
 
   const ServerContext& c_;
   const Locations& locations_;
-  mutable std::mutex mutex_;
-  std::map<std::string, Run> runs_;
-  std::map<std::string, std::pair<std::string, int64_t>> strangers_;  // under way by another: version, first seen so
+  RunBook<Run> runs_;
+  Strangers strangers_;
 };
 
 }  // namespace holdfast::k8s

@@ -31,6 +31,7 @@ std::string collection_of(Kind kind, const std::string& name_space) {
 const json::object& metadata_of(const json::object& object) { return object_at(object, "metadata"); }
 std::string name_of(const json::object& object) { return text_at(metadata_of(object), "name"); }
 std::string phase_of(const json::object& object) { return text_at(object_at(object, "status"), "phase"); }
+bool is_end(const std::string& phase) { return phase == "Completed" || phase == "PartiallyFailed" || phase == "Failed" || phase == "FailedValidation"; }
 bool is_being_deleted(const json::object& object) { return !view_at(metadata_of(object), "deletionTimestamp").empty(); }
 
 }  // namespace holdfast::k8s

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "k8s/client/json_access.h"
-#include "k8s/spec/label_value.h"
+#include "k8s/spec/labels.h"
 
 namespace holdfast::k8s {
 
@@ -26,13 +26,9 @@ std::string name_of(const json::object& object);
 std::string phase_of(const json::object& object);  // status.phase; empty and "New" mean that no server has seen it
 inline bool is_new(const json::object& object) { return phase_of(object).empty() || phase_of(object) == "New"; }
 bool is_being_deleted(const json::object& object);
+// Of a Backup or Restore that has come to its end, whichever.
+bool is_end(const std::string& phase);
 
-inline constexpr const char* kScheduleLabel = "velero.io/schedule-name";
-inline constexpr const char* kLocationLabel = "velero.io/storage-location";
-inline constexpr const char* kBackupNameLabel = "velero.io/backup-name";
-inline constexpr const char* kBackupUidLabel = "velero.io/backup-uid";
-// Label of objects that backups leave out: another cluster must not get what makes this one's server.
-inline constexpr const char* kExcludeLabel = "velero.io/exclude-from-backup";
 // Annotation of objects that this appliance works on: its id.
 inline constexpr const char* kServerAnnotation = "holdfast.io/server";
 

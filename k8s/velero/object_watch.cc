@@ -50,20 +50,10 @@ bool ObjectWatch::is_complete() const {
   return complete_;
 }
 
-std::string ObjectWatch::problem() const {
-  std::lock_guard lock(mutex_);
-  return problem_;
-}
-
 void ObjectWatch::note(const ObjectRef& object) {
   std::lock_guard lock(mutex_);
   ObjectRef& known = objects_[name_of(*object)];
   if (!known || version_of(*known) < version_of(*object)) known = object;
-}
-
-void ObjectWatch::note_gone(const std::string& name) {
-  std::lock_guard lock(mutex_);
-  objects_.erase(name);
 }
 
 void ObjectWatch::put(const std::string& name, ObjectRef now) {
@@ -115,11 +105,10 @@ Result<void> ObjectWatch::follow(std::string& version) {
   return client_.watch(collection_, version, [&](WatchEvent event) { return take(std::move(event), version); });
 }
 
-void ObjectWatch::set_problem(const Result<void>& outcome) {
-  std::lock_guard lock(mutex_);
+void ObjectWatch::tell(const Result<void>& outcome) {
   const std::string problem = outcome ? "" : outcome.error().message();
-  if (problem != problem_ && !problem.empty()) spdlog::warn("{}{}: {}", client_.server(), collection_, problem);
-  problem_ = problem;
+  if (problem != told_ && !problem.empty()) spdlog::warn("{}{}: {}", client_.server(), collection_, problem);
+  told_ = problem;
 }
 
 void ObjectWatch::work(const std::stop_token& stop) {
@@ -144,7 +133,7 @@ void ObjectWatch::work(const std::stop_token& stop) {
       else if (done && !version.empty() && !client_.pause(wait)) return;
     }
     if (stop.stop_requested() || !client_.pause(std::chrono::milliseconds(0))) return;
-    set_problem(done);
+    tell(done);
     if (done) continue;
     if (!client_.pause(wait)) return;
     wait = std::min(wait * 2, kLongestWait);

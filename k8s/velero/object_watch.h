@@ -31,12 +31,9 @@ class ObjectWatch {
   std::vector<ObjectRef> all() const;
   // Has it been listed whole?
   bool is_complete() const;
-  // Why it is not kept up to date at present; empty: it is.
-  std::string problem() const;
 
   // What a call of ours got back, so that nobody acts upon what was before it.
   void note(const ObjectRef& object);
-  void note_gone(const std::string& name);
 
  private:
   void work(const std::stop_token& stop);
@@ -44,7 +41,7 @@ class ObjectWatch {
   Result<void> follow(std::string& version);
   Result<void> take(WatchEvent event, std::string& version);
   void put(const std::string& name, ObjectRef now);
-  void set_problem(const Result<void>& outcome);
+  void tell(const Result<void>& outcome);
 
   ApiClient& client_;
   const std::string collection_;
@@ -52,7 +49,7 @@ class ObjectWatch {
   mutable std::mutex mutex_;
   std::map<std::string, ObjectRef> objects_;
   bool complete_ = false;
-  std::string problem_;
+  std::string told_;  // what went wrong last: said once
   std::jthread thread_;
 };
 

@@ -36,6 +36,12 @@ bool Objects::are_complete() const {
   return true;
 }
 
+std::vector<ObjectRef> Objects::backups_of(const std::string& schedule) const {
+  std::vector<ObjectRef> backups = all(Kind::kBackup);
+  std::erase_if(backups, [&](const ObjectRef& b) { return view_at(object_at(metadata_of(*b), "labels"), kScheduleLabel) != label_value(schedule); });
+  return backups;
+}
+
 void Objects::changed(Kind kind, const std::string& name, const ObjectRef& before, const ObjectRef& now) {
   if ((kind == Kind::kBackup || kind == Kind::kRestore) && before) {
     std::lock_guard lock(mutex_);

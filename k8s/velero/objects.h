@@ -24,6 +24,9 @@ class Objects {
   ObjectRef find(Kind kind, const std::string& name) const { return watch(kind).find(name); }
   std::vector<ObjectRef> all(Kind kind) const { return watch(kind).all(); }
 
+  // Backups that bear the label of a schedule.
+  std::vector<ObjectRef> backups_of(const std::string& schedule) const;
+
   // Each asks first whether this appliance is still the server, see Ownership::confirm().
   // Merge patch of the main resource: these kinds have no status of their own. `only_if`: as it was then, or
   // kFailedPrecondition.

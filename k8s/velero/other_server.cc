@@ -15,8 +15,6 @@ BackupOutcome failed(const std::string& why) {
   return outcome;
 }
 
-bool is_end(const std::string& phase) { return phase == "Completed" || phase == "PartiallyFailed" || phase == "Failed" || phase == "FailedValidation"; }
-
 // Of the cluster's locations the one that lies there.
 std::string location_at(const ServerContext& c, const Locations& locations, const BackupPlace& place) {
   for (const ObjectRef& object : c.objects.all(Kind::kLocation)) {

@@ -9,9 +9,12 @@ namespace holdfast::k8s {
 namespace {
 
 constexpr std::chrono::milliseconds kShowProgressEvery{1'000};
-constexpr int64_t kStrangerQuietMs = 600'000;
 
-bool has_ended(const std::string& phase) { return phase == "Completed" || phase == "PartiallyFailed" || phase == "Failed" || phase == "FailedValidation"; }
+json::array finalizers_with_ours(const json::object& restore) {
+  json::array finalizers = array_at(metadata_of(restore), "finalizers");
+  finalizers.push_back(kRestoreFinalizer);
+  return finalizers;
+}
 
 }  // namespace
 
@@ -25,34 +28,21 @@ std::optional<json::array> finalizers_without_ours(const json::object& restore) 
   return found ? std::optional<json::array>(std::move(others)) : std::nullopt;
 }
 
-std::optional<RestoreController::Run> RestoreController::run_of(const std::string& name) const {
-  std::lock_guard lock(mutex_);
-  const auto found = runs_.find(name);
-  return found == runs_.end() ? std::nullopt : std::optional<Run>(found->second);
-}
-
-void RestoreController::forget(const std::string& name) {
-  std::lock_guard lock(mutex_);
-  runs_.erase(name);
-}
-
 Result<LookAgain> RestoreController::reconcile(const std::string& name) {
   const ObjectRef restore = c_.objects.find(Kind::kRestore, name);
-  const auto run = run_of(name);
-  if (!restore || (run && run->uid != view_at(metadata_of(*restore), "uid"))) {
-    if (run && run->outcome) forget(name);
+  const auto run = runs_.find(name);
+  if (!restore || (run && !is_about(*run, *restore))) {
+    if (run && run->outcome) runs_.forget(name);
     if (!restore || run) return std::nullopt;
   }
   if (run) return run->outcome ? finish(restore, *run) : follow(restore, *run);
   if (is_being_deleted(*restore)) return release(restore);
   // A run that an earlier server of this process began.
-  if (!has_ended(phase_of(*restore)) && c_.appliance.is_restoring(name)) return kShowProgressEvery;
+  if (!is_end(phase_of(*restore)) && c_.appliance.is_restoring(name)) return kShowProgressEvery;
   if (is_new(*restore)) return accept(restore);
-  if (has_ended(phase_of(*restore))) {
+  if (is_end(phase_of(*restore))) {
     if (finalizers_without_ours(*restore)) return std::nullopt;
-    json::array finalizers = array_at(metadata_of(*restore), "finalizers");
-    finalizers.push_back(kRestoreFinalizer);
-    HF_CHECK(c_.objects.patch(Kind::kRestore, name, {{"metadata", json::object{{"finalizers", std::move(finalizers)}}}}, restore));
+    HF_CHECK(c_.objects.patch(Kind::kRestore, name, {{"metadata", json::object{{"finalizers", finalizers_with_ours(*restore)}}}}, restore));
     return std::nullopt;
   }
   return settle(restore);
@@ -61,8 +51,7 @@ Result<LookAgain> RestoreController::reconcile(const std::string& name) {
 std::string RestoreController::latest_of(const std::string& schedule, std::vector<std::string>& problems) const {
   std::pair<std::string, std::string> latest;  // start, name
   bool any = false;
-  for (const ObjectRef& backup : c_.objects.all(Kind::kBackup)) {
-    if (view_at(object_at(metadata_of(*backup), "labels"), kScheduleLabel) != label_value(schedule)) continue;
+  for (const ObjectRef& backup : c_.objects.backups_of(schedule)) {
     any = true;
     if (phase_of(*backup) == "Completed") latest = std::max(latest, {text_at(object_at(*backup, "status"), "startTimestamp"), name_of(*backup)});
   }
@@ -95,8 +84,7 @@ Result<LookAgain> RestoreController::accept(const ObjectRef& restore) {
   std::vector<std::string> problems;
   json::object given = object_at(*restore, "spec");
   // Accepted by an earlier process: the second source is what that one filled in.
-  const bool accepted_before = view_at(object_at(metadata_of(*restore), "annotations"), kServerAnnotation) == c_.options.appliance_id;
-  if (accepted_before && !view_at(given, "backupName").empty()) given.erase("scheduleName");
+  if (is_ours(*restore, c_) && !view_at(given, "backupName").empty()) given.erase("scheduleName");
   RestoreSpec spec = parse_restore_spec(given, problems);
   json::object to_run = spec.document;  // of the two sources only one may be named
   const std::optional<Location> location = complete(spec, problems);
@@ -105,11 +93,7 @@ Result<LookAgain> RestoreController::accept(const ObjectRef& restore) {
     to_run.erase("scheduleName");
   }
   json::object metadata{{"annotations", json::object{{kServerAnnotation, c_.options.appliance_id}}}};
-  if (!finalizers_without_ours(*restore)) {
-    json::array finalizers = array_at(metadata_of(*restore), "finalizers");
-    finalizers.push_back(kRestoreFinalizer);
-    metadata["finalizers"] = std::move(finalizers);
-  }
+  if (!finalizers_without_ours(*restore)) metadata["finalizers"] = finalizers_with_ours(*restore);
   json::object patch{{"metadata", std::move(metadata)}, {"spec", spec.document}};
   if (!problems.empty()) {
     patch["status"] = json::object{{"phase", "FailedValidation"}, {"validationErrors", json::array(problems.begin(), problems.end())}};
@@ -117,7 +101,7 @@ Result<LookAgain> RestoreController::accept(const ObjectRef& restore) {
   HF_TRY(const ObjectRef taken, c_.objects.patch(Kind::kRestore, name, std::move(patch), restore));
   if (!problems.empty()) return std::nullopt;
   if (auto started = start(taken, *location, to_run); !started) {
-    forget(name);
+    runs_.forget(name);
     json::object failed{{"phase", "Failed"}, {"failureReason", started.error().message()}};
     HF_CHECK(c_.objects.patch(Kind::kRestore, name, {{"status", std::move(failed)}}));
     return std::nullopt;
@@ -136,58 +120,43 @@ Result<void> RestoreController::start(const ObjectRef& restore, const Location& 
   run.order.source = location.place;
   run.order.spool_directory = c_.options.spool_directory;
   run.order.refuse_incomplete = false;  // nobody could ask for more than the object says
-  run.begin = [this, name, gate = c_.gate] {
-    return gate->through(error(Code::kUnavailable, "the server of the velero.io objects ended before it began"), [&]() -> Result<void> { return begin(name); });
-  };
-  run.end = [this, name, gate = c_.gate](RestoreOutcome outcome) {
-    gate->through(false, [&] {
-      end(name, std::move(outcome));
-      return true;
-    });
-  };
-  {
-    std::lock_guard lock(mutex_);
-    runs_[name] = Run{run.order.uid, nullptr, false, 0, {}};
-  }
+  call_back(run, c_.gate, [this, name] { return begin(name); }, [this, name](RestoreOutcome outcome) { end(name, std::move(outcome)); });
+  runs_.open(name, Run{run.order.uid, nullptr, false, 0, {}});
   HF_TRY(const auto progress, c_.appliance.start_restore(std::move(run)));
-  std::lock_guard lock(mutex_);
-  if (const auto mine = runs_.find(name); mine != runs_.end()) mine->second.progress = progress;
+  runs_.change(name, [&](Run& r) { return (r.progress = progress) != nullptr; });
   return {};
 }
 
 Result<void> RestoreController::begin(const std::string& name) {
   const ObjectRef restore = c_.objects.find(Kind::kRestore, name);
-  const auto run = run_of(name);
-  if (!restore || !run || view_at(metadata_of(*restore), "uid") != run->uid || is_being_deleted(*restore)) {
+  const auto run = runs_.find(name);
+  if (!restore || !run || !is_about(*run, *restore) || is_being_deleted(*restore)) {
     return error(Code::kNotFound, "its Restore object was deleted before it began");
   }
   json::object status{{"phase", "InProgress"}, {"startTimestamp", rfc3339(c_.clock().wall_ms())}};
   HF_CHECK(c_.objects.patch(Kind::kRestore, name, {{"status", std::move(status)}}));
-  std::lock_guard lock(mutex_);
-  if (const auto mine = runs_.find(name); mine != runs_.end()) mine->second.began = true;
+  runs_.change(name, [](Run& r) { return r.began = true; });
   return {};
 }
 
 void RestoreController::end(const std::string& name, RestoreOutcome outcome) {
-  {
-    std::lock_guard lock(mutex_);
-    const auto mine = runs_.find(name);
-    if (mine == runs_.end()) return;
-    mine->second.outcome = std::move(outcome);
-  }
-  c_.queue.add({Topic::kRestore, name});
+  const bool known = runs_.change(name, [&](Run& r) {
+    r.outcome = std::move(outcome);
+    return true;
+  });
+  if (known) c_.queue.add({Topic::kRestore, name});
 }
 
 Result<LookAgain> RestoreController::follow(const ObjectRef& restore, Run run) {
   if (!run.began || !run.progress || run.progress->items == run.shown_items) return kShowProgressEvery;
   const std::string name = name_of(*restore);
   run.shown_items = run.progress->items;
-  {
-    std::lock_guard lock(mutex_);
-    const auto mine = runs_.find(name);
-    if (mine == runs_.end() || mine->second.outcome) return kShowProgressEvery;
-    mine->second.shown_items = run.shown_items;
-  }
+  const bool still = runs_.change(name, [&](Run& r) {
+    if (r.outcome) return false;
+    r.shown_items = run.shown_items;
+    return true;
+  });
+  if (!still) return kShowProgressEvery;  // nothing may follow upon the end
   const uint64_t total = std::max<uint64_t>(run.shown_items, run.progress->total);
   json::object progress{{"itemsRestored", run.shown_items}, {"totalItems", total}};
   json::object status{{"progress", std::move(progress)}};
@@ -204,24 +173,16 @@ Result<LookAgain> RestoreController::finish(const ObjectRef& restore, const Run&
   if (!outcome.failure_reason.empty()) status["failureReason"] = outcome.failure_reason;
   if (!status.contains("completionTimestamp")) status["completionTimestamp"] = rfc3339(c_.clock().wall_ms());
   const auto done = c_.objects.patch(Kind::kRestore, name, {{"status", std::move(status)}});
-  const bool given_up = !done && (done.error().code() == Code::kFailedPrecondition || done.error().code() == Code::kNotFound);
-  if (!done && !given_up) return std::unexpected(done.error());
-  forget(name);
+  if (!done && !is_given_up(done)) return std::unexpected(done.error());
+  runs_.forget(name);
   return std::chrono::milliseconds(0);  // it may have been deleted meanwhile
 }
 
 Result<LookAgain> RestoreController::settle(const ObjectRef& restore) {
   const std::string name = name_of(*restore);
-  const json::object& metadata = metadata_of(*restore);
-  const bool ours = view_at(object_at(metadata, "annotations"), kServerAnnotation) == c_.options.appliance_id;
+  const bool ours = is_ours(*restore, c_);
   if (!ours) {
-    const std::string version = text_at(metadata, "resourceVersion");
-    const int64_t now_ms = c_.clock().monotonic_ms();
-    auto& [seen, since_ms] = strangers_[name];
-    if (seen != version) since_ms = now_ms;
-    seen = version;
-    if (now_ms - since_ms < kStrangerQuietMs) return std::chrono::milliseconds(kStrangerQuietMs - (now_ms - since_ms));
-    strangers_.erase(name);
+    if (const LookAgain later = strangers_.leave_alone(*restore, c_.clock())) return later;
   }
   json::object status{{"phase", "Failed"}, {"failureReason", ours ? "the server ended while it ran; what it had restored is there" : "the server that ran it is gone"},
                       {"completionTimestamp", rfc3339(c_.clock().wall_ms())}};

@@ -3,6 +3,8 @@
 
 #include "k8s/spec/restore_spec.h"
 #include "k8s/velero/locations.h"
+#include "k8s/velero/run_book.h"
+#include "k8s/velero/strangers.h"
 
 namespace holdfast::k8s {
 
@@ -12,7 +14,6 @@ class RestoreController final : public Controller {
   Result<LookAgain> reconcile(const std::string& name) override;
 
  private:
-  // A run of this process, from its place in line until its end stands in the object.
   struct Run {
     std::string uid;
     std::shared_ptr<const RestoreProgress> progress;
@@ -34,14 +35,11 @@ class RestoreController final : public Controller {
   Result<LookAgain> finish(const ObjectRef& restore, const Run& run);
   Result<LookAgain> settle(const ObjectRef& restore);
   Result<LookAgain> release(const ObjectRef& restore);
-  std::optional<Run> run_of(const std::string& name) const;
-  void forget(const std::string& name);
 
   const ServerContext& c_;
   const Locations& locations_;
-  mutable std::mutex mutex_;
-  std::map<std::string, Run> runs_;
-  std::map<std::string, std::pair<std::string, int64_t>> strangers_;  // under way by another: version, first seen so
+  RunBook<Run> runs_;
+  Strangers strangers_;
 };
 
 // The finalizers of an object without ours; nothing where it does not bear it.

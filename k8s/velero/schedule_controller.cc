@@ -60,8 +60,7 @@ Result<ObjectRef> ScheduleController::update(const ObjectRef& schedule, const st
 }
 
 bool ScheduleController::one_is_running(const std::string& schedule) const {
-  for (const ObjectRef& backup : c_.objects.all(Kind::kBackup)) {
-    if (view_at(object_at(metadata_of(*backup), "labels"), kScheduleLabel) != label_value(schedule)) continue;
+  for (const ObjectRef& backup : c_.objects.backups_of(schedule)) {
     const std::string phase = phase_of(*backup);
     if (is_new(*backup) || phase == "Queued" || phase == "ReadyToStart" || phase == "InProgress" || phase.starts_with("Finalizing")) return true;
   }
@@ -69,8 +68,7 @@ bool ScheduleController::one_is_running(const std::string& schedule) const {
 }
 
 bool ScheduleController::was_made(const std::string& schedule, int64_t due_ms) const {
-  for (const ObjectRef& backup : c_.objects.all(Kind::kBackup)) {
-    if (view_at(object_at(metadata_of(*backup), "labels"), kScheduleLabel) != label_value(schedule)) continue;
+  for (const ObjectRef& backup : c_.objects.backups_of(schedule)) {
     if (parse_iso8601(view_at(metadata_of(*backup), "creationTimestamp")).value_or(0) >= due_ms) return true;
   }
   return false;

@@ -12,7 +12,7 @@
 #include "k8s/restore/merge_patch.h"
 #include "k8s/restore/restore_order.h"
 #include "k8s/restore/restore_source.h"
-#include "k8s/spec/label_value.h"
+#include "k8s/spec/labels.h"
 #include "storage/base/random.h"
 
 namespace holdfast::k8s {

@@ -1,4 +1,4 @@
-#include "k8s/spec/label_value.h"
+#include "k8s/spec/labels.h"
 
 #include "storage/base/digest.h"
 
