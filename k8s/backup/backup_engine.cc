@@ -10,11 +10,13 @@ namespace holdfast::k8s {
 
 namespace {
 
+constexpr std::chrono::milliseconds kLastPostHook{10'000};
+
 // One backup from its order to its outcome.
 class Run {
  public:
   Run(const ClusterAccess& access, const BackupPlace& place, const BackupOrder& order, EngineServices services, BackupProgress& progress)
-      : place_(place), order_(order), services_(services), progress_(progress), client_(access, *services.clock),
+      : place_(place), order_(order), services_(services), progress_(progress), client_(access, *services.clock), post_hook_client_(access, *services.clock),
         log_(*services.clock, "backup=" + order.name_space + "/" + order.name), started_ms_(services.clock->wall_ms()) {}
 
   BackupOutcome run(std::stop_token stop) {
@@ -52,13 +54,16 @@ class Run {
     server_ = object_or_empty(version);
     HF_TRY(const Discovery discovery, Discovery::read(client_));
     for (const MissingGroup& m : discovery.missing()) log_.error("", "API group " + m.group_version + ": " + m.reason);
-    if (spec.has_hooks) log_.error("", "spec.hooks: hooks are not run by this server yet");
     writing_ = true;
     ObjectStream stream(*place_.store, place_.bucket, key(order_.name + ".tar.gz"), "application/gzip");
     ArchiveWriter archive([&](ByteSpan bytes) { return stream.append(bytes); });
     HF_CHECK(archive.begin());
-    Collector collector(client_, discovery, spec, order_.name, archive, log_, progress_.items);
-    HF_CHECK(collector.run());
+    PodBackupHooks hooks(spec.hooks, discovery, [this](HookPhase phase, const PodCommand& command) { return run_hook_command(phase, command); }, log_);
+    Collector collector(client_, discovery, spec, order_.name, archive, hooks, log_, progress_.items);
+    const auto collected = collector.run();
+    hooks_attempted_ = hooks.attempted();
+    hooks_failed_ = hooks.failed();
+    HF_CHECK(collected);
     HF_CHECK(archive.finish());
     HF_CHECK(stream.finish());
     progress_.finalizing = true;
@@ -73,6 +78,13 @@ class Run {
     outcome_.warnings = log_.warnings();
     outcome_.errors = log_.errors();
     return put_object(*place_.store, place_.bucket, key(order_.name + "-logs.gz"), log_.finish(), "application/gzip");
+  }
+
+  // What a pre hook has halted, its post hook sets going again, also when the server is being stopped; but then soon.
+  Result<CommandOutput> run_hook_command(HookPhase phase, PodCommand command) {
+    if (phase == HookPhase::kPre) return run_in_pod(client_, command);
+    if (client_.stopped()) command.timeout = std::min(command.timeout, kLastPostHook);
+    return run_in_pod(post_hook_client_, command);
   }
 
   std::string key(const std::string& file) const { return restore_point_key(place_, order_.name, file); }
@@ -110,7 +122,7 @@ class Run {
                         {"startTimestamp", rfc3339(started_ms_)}, {"completionTimestamp", rfc3339(now_ms)},
                         {"expiration", rfc3339(started_ms_ + ttl_ms_)},
                         {"progress", json::object{{"totalItems", outcome_.items}, {"itemsBackedUp", outcome_.items}}},
-                        {"hookStatus", json::object()}};
+                        {"hookStatus", hook_status(hooks_attempted_, hooks_failed_)}};
     if (outcome_.warnings > 0) status["warnings"] = outcome_.warnings;
     if (outcome_.errors > 0) status["errors"] = outcome_.errors;
     if (!outcome_.failure_reason.empty()) status["failureReason"] = outcome_.failure_reason;
@@ -122,9 +134,10 @@ class Run {
   const BackupOrder& order_;
   const EngineServices services_;
   BackupProgress& progress_;
-  ApiClient client_;
+  ApiClient client_, post_hook_client_;
   RunLog log_;
   const int64_t started_ms_;
+  uint64_t hooks_attempted_ = 0, hooks_failed_ = 0;
   int64_t ttl_ms_ = kDefaultTtlMs;
   bool writing_ = false;  // something of ours may be in the directory
   json::object spec_document_, server_;

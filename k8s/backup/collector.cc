@@ -32,6 +32,7 @@ std::string named(const ApiResource& r, std::string_view name) { return "resourc
 Result<void> Collector::run() {
   HF_CHECK(read_namespaces());
   HF_CHECK(take_batches());
+  HF_CHECK(take_hooked_pods());
   HF_CHECK(take_namespaces());
   return take_definitions();
 }
@@ -82,7 +83,7 @@ Result<void> Collector::take_batches() {
   std::jthread listing([&] { lister.run(); });
   while (auto batch = queue.pop()) {
     for (const std::string& raw : batch->items) {
-      result = take(*batch->resource, raw, false);
+      result = take(*batch->resource, raw, batch->ordered ? From::kOrderedList : From::kList);
       if (!result) break;
     }
     if (!result) break;
@@ -93,6 +94,47 @@ Result<void> Collector::take_batches() {
   return result;
 }
 
+Result<void> Collector::take_hooked_pods() {
+  const ApiResource* pods = discovery_.find("pods");
+  if (pods == nullptr) return {};
+  for (const std::vector<ItemRef>& block : blocks_.blocks()) {
+    if (client_.stopped()) return error(Code::kUnavailable, "the server was stopped while it ran");
+    HF_CHECK(take_block(*pods, block));
+  }
+  return {};
+}
+
+struct Collector::HookedPod {
+  std::string raw;
+  json::object object;
+  bool good = true;  // none of its pre hooks forbids to take it
+};
+
+// As it is now: the lists may have taken long.
+std::optional<Collector::HookedPod> Collector::fetch_hooked(const ApiResource& pods, const ItemRef& ref) {
+  auto raw = client_.get(pods.path(ref.name_space, ref.name));
+  auto object = raw ? parse_object(*raw) : Result<json::object>(std::unexpected(raw.error()));
+  if (object && wanted(pods, object_at(*object, "metadata"), false)) return HookedPod{std::move(*raw), std::move(*object)};
+  if (!object && object.error().code() != Code::kNotFound) log_.error(ref.name_space, named(pods, ref.name) + object.error().message());
+  else log_.warning(ref.name_space, named(pods, ref.name) + "it has gone since the pods were listed");
+  return std::nullopt;
+}
+
+// Post hooks undo what pre hooks did: they run whatever else has failed.
+Result<void> Collector::take_block(const ApiResource& pods, const std::vector<ItemRef>& block) {
+  std::vector<HookedPod> there;
+  for (const ItemRef& ref : block) {
+    if (auto pod = fetch_hooked(pods, ref)) there.push_back(std::move(*pod));
+  }
+  for (HookedPod& pod : there) pod.good = hooks_.run(HookPhase::kPre, pod.object);
+  Result<void> taken;
+  for (const HookedPod& pod : there) {
+    if (taken) taken = pod.good ? take(pods, pod.raw, From::kHooks) : take_related("pods", pod.object);
+  }
+  for (const HookedPod& pod : there) (void)hooks_.run(HookPhase::kPost, pod.object);
+  return taken;
+}
+
 Result<void> Collector::take_namespaces() {
   const ApiResource* resource = discovery_.find("namespaces");
   if (resource == nullptr || !filter_->collects(*resource)) return {};
@@ -101,7 +143,7 @@ Result<void> Collector::take_namespaces() {
     if (n.raw.empty()) {  // made since the run began
       HF_CHECK(fetch({"namespaces", "", name}));
     } else {
-      HF_CHECK(take(*resource, n.raw, false));
+      HF_CHECK(take(*resource, n.raw, From::kList));
     }
   }
   return {};
@@ -119,7 +161,7 @@ Result<void> Collector::take_definitions() {
   for (const std::string& name : names) {
     const auto definition = client_.get(definitions->path("", name));
     if (definition) {
-      HF_CHECK(take(*definitions, *definition, true));
+      HF_CHECK(take(*definitions, *definition, From::kRelation));
     } else if (definition.error().code() != Code::kNotFound) {
       log_.error("", named(*definitions, name) + definition.error().message());
     }
@@ -135,7 +177,7 @@ bool Collector::wanted(const ApiResource& r, const json::object& metadata, bool 
   return !metadata.contains("deletionTimestamp");
 }
 
-Result<void> Collector::take(const ApiResource& r, std::string_view raw, bool related) {
+Result<void> Collector::take(const ApiResource& r, std::string_view raw, From from) {
   unsigned char room[16 << 10];
   json::monotonic_resource memory(room);
   const auto object = parse_object(raw, &memory);
@@ -149,9 +191,17 @@ Result<void> Collector::take(const ApiResource& r, std::string_view raw, bool re
     log_.error(name_space, named(r, name) + "the object has no usable name");
     return {};
   }
-  if (!wanted(r, metadata, related) || !items_.add(r, name_space, name)) return {};
-  if (!name_space.empty()) namespaces_[name_space].tracked = true;
   const std::string group_resource = r.group_resource();
+  if (!wanted(r, metadata, from == From::kRelation)) return {};
+  if (!name_space.empty()) namespaces_[name_space].tracked = true;
+  if (group_resource == "pods" && from != From::kHooks) {
+    blocks_.note(*object);
+    if (hooks_.any_for(*object)) {
+      blocks_.add(*object, from == From::kOrderedList);
+      return {};
+    }
+  }
+  if (!items_.add(r, name_space, name)) return {};
   const auto changed = changed_for_backup(group_resource, *object, backup_name_);
   const std::string text = changed ? with_kind(r, json::serialize(*changed), *changed) : with_kind(r, raw, *object);
   HF_CHECK(archive_.add_object(group_resource, r.version, name_space, name, text));
@@ -160,18 +210,8 @@ Result<void> Collector::take(const ApiResource& r, std::string_view raw, bool re
   return take_related(group_resource, *object);
 }
 
-void Collector::note_pod(const json::object& pod) {
-  volumes_.note_pod(pod);
-  const json::object& metadata = object_at(pod, "metadata");
-  const json::object& annotations = object_at(metadata, "annotations");
-  for (const char* hook : {"pre.hook.backup.velero.io/command", "post.hook.backup.velero.io/command"}) {
-    if (!annotations.contains(hook)) continue;
-    log_.error(text_at(metadata, "namespace"), "resource: /pods name: /" + text_at(metadata, "name") + " message: /the hook of its annotation " + hook + " is not run by this server yet");
-  }
-}
-
 void Collector::note_volumes(const std::string& group_resource, const json::object& object) {
-  if (group_resource == "pods") note_pod(object);
+  if (group_resource == "pods") volumes_.note_pod(object);
   if (group_resource == "persistentvolumeclaims") volumes_.note_claim(object);
   if (group_resource == "persistentvolumes") volumes_.note_volume(object);
 }
@@ -192,7 +232,7 @@ Result<void> Collector::fetch(const ItemRef& item) {
   const ApiResource* resource = discovery_.find(item.group_resource);
   if (resource == nullptr || !filter_->admits(*resource, item.name_space)) return {};
   const auto raw = client_.get(resource->path(item.name_space, item.name));
-  if (raw) return take(*resource, *raw, true);
+  if (raw) return take(*resource, *raw, From::kRelation);
   const std::string message = named(*resource, item.name) + "another object refers to it: " + raw.error().message();
   if (raw.error().code() == Code::kNotFound) log_.warning(item.name_space, message);
   else log_.error(item.name_space, message);

@@ -25,11 +25,12 @@ void ItemQueue::hand_over(std::unique_lock<std::mutex>& lock) {
   changed_.notify_all();
 }
 
-Result<void> ItemQueue::push(const ApiResource& resource, std::string_view item) {
+Result<void> ItemQueue::push(const ApiResource& resource, std::string_view item, bool ordered) {
   std::unique_lock lock(mutex_);
-  if (gathered_.resource != &resource || gathered_bytes_ >= kBatchBytes) hand_over(lock);
+  if (gathered_.resource != &resource || gathered_.ordered != ordered || gathered_bytes_ >= kBatchBytes) hand_over(lock);
   if (abandoned_) return error(Code::kUnavailable, "the backup has ended");
   gathered_.resource = &resource;
+  gathered_.ordered = ordered;
   gathered_.items.emplace_back(item);
   gathered_bytes_ += item.size();
   return {};

@@ -16,13 +16,14 @@ namespace holdfast::k8s {
 struct RawItems {
   const ApiResource* resource = nullptr;
   std::vector<std::string> items;
+  bool ordered = false;  // the backup's spec names them, in this order
 };
 
 // Thread-safe; one producer, one consumer. Holds about 8 MiB.
 class ItemQueue {
  public:
   // Waits for room. kUnavailable once the consumer has given up.
-  Result<void> push(const ApiResource& resource, std::string_view item);
+  Result<void> push(const ApiResource& resource, std::string_view item, bool ordered = false);
   // What is gathered goes out; nothing more comes.
   void finish();
   // Waits for items; nullopt at the end.

@@ -68,7 +68,7 @@ Result<void> Lister::list_ordered(const ApiResource& r, const std::vector<std::s
     const std::string name_space = slash == std::string::npos ? "" : full.substr(0, slash);
     const auto item = client_.get(r.path(name_space, slash == std::string::npos ? full : full.substr(slash + 1)));
     if (item) {
-      HF_CHECK(queue_.push(r, *item));
+      HF_CHECK(queue_.push(r, *item, true));
     } else {
       log_.warning(name_space, "resource: /" + r.group_resource() + " name: /" + full + " message: /orderedResources names it, and it cannot be read: " + item.error().message());
     }

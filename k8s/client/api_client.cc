@@ -76,17 +76,34 @@ ClientRequest ApiClient::request_to(const std::string& method, const std::string
   return request;
 }
 
-Result<ClientResponse> ApiClient::send(ClientRequest request, const HttpClient::Sink* sink) {
+Result<ClientResponse> ApiClient::with_credential(ClientRequest request, const Exchange& exchange) {
   const HttpHeaders plain = request.headers;
   for (int turn = 0;; ++turn) {
     HF_TRY(const Credential credential, credentials_.current());
     request.headers = plain;
     if (!credential.bearer_token.empty()) request.headers.add("authorization", "Bearer " + credential.bearer_token);
-    const auto http = http_for(credential);
-    auto response = sink != nullptr ? http->stream(request, *sink) : http->send(request);
+    auto response = exchange(*http_for(credential), request);
     const bool refused = response && response->status == 401;
     if (!refused || turn == 1 || !credentials_.reject()) return response;
   }
+}
+
+Result<ClientResponse> ApiClient::send(ClientRequest request, const HttpClient::Sink* sink) {
+  return with_credential(std::move(request), [&](HttpClient& http, const ClientRequest& r) { return sink != nullptr ? http.stream(r, *sink) : http.send(r); });
+}
+
+Result<std::unique_ptr<WebSocket>> ApiClient::open_socket(const std::string& target, const std::string& protocols, milliseconds lifetime) {
+  ClientRequest request = request_to("GET", target);
+  request.deadline = lifetime;
+  std::unique_ptr<WebSocket> socket;
+  const auto upgrade = [&](HttpClient& http, const ClientRequest& r) -> Result<ClientResponse> {
+    ClientResponse refusal;
+    HF_TRY(socket, WebSocket::open(http.endpoint(), r, protocols, refusal));
+    return refusal;
+  };
+  HF_TRY(const ClientResponse refusal, with_credential(std::move(request), upgrade));
+  if (!socket) return std::unexpected(answer_error("GET " + target.substr(0, target.find('?')), refusal));
+  return socket;
 }
 
 bool ApiClient::again(Try& attempt, const Result<ClientResponse>& answer) const {

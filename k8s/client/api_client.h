@@ -7,7 +7,7 @@
 #include "k8s/client/credentials.h"
 #include "k8s/client/event_lines.h"
 #include "k8s/client/list_splitter.h"
-#include "storage/net/http_client.h"
+#include "storage/net/web_socket.h"
 
 namespace holdfast::k8s {
 
@@ -61,14 +61,20 @@ class ApiClient {
   // from the last version seen. Tries once. kFailedPrecondition with Subject::kVersion: list again.
   Result<void> watch(const std::string& collection, const std::string& resource_version, const EventLines::OnEvent& on_event);
 
+  // A WebSocket that asks for one of `protocols`. Tries once; `lifetime` is that of the socket.
+  Result<std::unique_ptr<WebSocket>> open_socket(const std::string& target, const std::string& protocols, std::chrono::milliseconds lifetime);
+
   // Ends running calls and refuses further ones.
   void stop() { stop_.request_stop(); }
+  bool stopped() const { return stop_.stop_requested(); }
   const std::string& server() const { return access_.server; }
 
  private:
   struct Try;
   ClientRequest request_to(const std::string& method, const std::string& target) const;
-  // One exchange, or two where the first credential had expired.
+  // Calls `exchange`, twice where the first credential had expired.
+  using Exchange = std::function<Result<ClientResponse>(HttpClient&, const ClientRequest&)>;
+  Result<ClientResponse> with_credential(ClientRequest request, const Exchange& exchange);
   Result<ClientResponse> send(ClientRequest request, const HttpClient::Sink* sink);
   // Decides about another try and waits for it. False: this answer is the last.
   bool again(Try& attempt, const Result<ClientResponse>& answer) const;

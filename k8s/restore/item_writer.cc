@@ -156,6 +156,8 @@ ItemResult ItemWriter::write(const std::string& group_resource, json::object obj
   const json::value fields = array_at(metadata, "managedFields");
   const json::value status = object_at(item.object, "status");
   transform(group_resource, item.object, backup_context_);
+  const bool is_pod = group_resource == "pods";
+  if (is_pod && options_.prepare_pod) options_.prepare_pod(item.object, item.result.target.name_space);
   if (options_.modify) {
     if (auto modified = modify(item, origin); !modified) {
       item.end(ItemAction::kFailed, modified.error().message());
@@ -167,7 +169,10 @@ ItemResult ItemWriter::write(const std::string& group_resource, json::object obj
     plan(item);
   } else {
     create(item);
-    if (item.result.action == ItemAction::kCreated) created(item, fields, status);
+    if (item.result.action == ItemAction::kCreated) {
+      created(item, fields, status);
+      if (is_pod && options_.pod_made) options_.pod_made(item.object);
+    }
   }
   return std::move(item.result);
 }

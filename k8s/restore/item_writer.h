@@ -14,6 +14,10 @@ struct WriterOptions {
   std::function<bool(const std::string& volume)> volume_is_gone;
   // Changes an object beyond what transform() does; an error is one of that object.
   std::function<Result<void>(const std::string& group_resource, json::object& object)> modify;
+  // Adds to a pod what hooks put into it, before `modify` sees it. `name_space`: where it goes.
+  std::function<void(json::object& pod, const std::string& name_space)> prepare_pod;
+  // Of pods that were made.
+  std::function<void(const json::object& pod)> pod_made;
   // Why an object does not come back, beside left_out(); empty where it does.
   std::function<std::string(const std::string& group_resource, const std::string& name)> leave_out;
   bool plan = false;  // nothing is written

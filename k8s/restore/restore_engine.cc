@@ -4,6 +4,7 @@
 
 #include "k8s/bucket/object_stream.h"
 #include "k8s/bucket/uuid.h"
+#include "k8s/hooks/pod_restore_hooks.h"
 #include "k8s/restore/preflight.h"
 #include "k8s/restore/resource_modifiers.h"
 #include "k8s/restore/restore_files.h"
@@ -11,6 +12,7 @@
 #include "k8s/restore/side_by_side.h"
 #include "k8s/restore/target_setup.h"
 #include "k8s/restore/wave_runner.h"
+#include "k8s/spec/labels.h"
 #include "storage/base/text.h"
 #include "storage/base/times.h"
 
@@ -46,6 +48,7 @@ class Run {
     }
     read_spec();
     if (!outcome_.validation_errors.empty()) return finish("FailedValidation");
+    hooks_.emplace(spec_.hooks, hook_parts(), log_);
     auto done = prepare();
     if (done) done = order_.plan ? plan(stop) : write(stop);
     if (done && stop.stop_requested()) done = error(Code::kUnavailable, "the server was stopped while it ran");
@@ -143,10 +146,19 @@ class Run {
     if (modifiers_) {
       o.modify = [this](const std::string& group_resource, json::object& object) { return modifiers_->apply(group_resource, object); };
     }
+    o.prepare_pod = [this](json::object& pod, const std::string& name_space) { hooks_->prepare(pod, name_space, "velero-restore-init-" + uid_.substr(0, 8)); };
+    o.pod_made = [this](const json::object& pod) { hooks_->add(pod); };
     o.plan = order_.plan;
     o.namespace_is_new = [this](const std::string& name) { return new_namespaces_.contains(name); };
     o.is_coming = [this](const std::string& group_resource) { return contains(coming_, group_resource); };
     return o;
+  }
+
+  RestoreHookParts hook_parts() {
+    return {[this](const PodCommand& command) { return run_in_pod(client_, command); },
+            [this](const std::set<std::string>& names) {
+              return look_up_pods(client_, std::string(kRestoreNameLabel) + "=" + label_value(order_.name), names);
+            }};
   }
 
   WaveRunner runner(ItemWriter& writer, std::stop_token stop) {
@@ -186,7 +198,7 @@ class Run {
   }
 
   Result<void> write(std::stop_token stop) {
-    if (spec_.has_hooks) log_.error("", "spec.hooks: hooks are not run by this server yet");
+
     for (const std::string& lack : outcome_.lacks) log_.warning("", "missing: " + lack);
     outcome_.total = progress_.total;
     HF_CHECK(put_restore_document(place_, order_.name, document("InProgress")));
@@ -204,6 +216,8 @@ class Run {
     }
     runner.run_failed_again();
     HF_CHECK(not_given_up(runner));
+    progress_.finalizing = true;
+    hooks_->finish([&] { return !stop.stop_requested(); });
     if (spec_.restore_volumes != false) {
       for (const VolumeRecord* v : source_->volumes_with_data()) {
         log_.error(spec_.target_namespace(v->claim_namespace), v->text() + ": its data (" + v->method + ") was not brought back: this server cannot do that yet");
@@ -251,6 +265,7 @@ class Run {
 
   RestoreOutcome finish(const char* phase) {
     progress_.finalizing = true;
+    if (hooks_) hooks_->finish([] { return false; });
     outcome_.phase = phase;
     outcome_.items = report_.done();
     // What no cluster wants back is not missing.
@@ -270,6 +285,7 @@ class Run {
   std::string document(const std::string& phase) const {
     json::object status{{"phase", phase}, {"startTimestamp", rfc3339(started_ms_)},
                         {"progress", json::object{{"totalItems", outcome_.total}, {"itemsRestored", outcome_.items}}}};
+    if (hooks_) status["hookStatus"] = hook_status(hooks_->attempted(), hooks_->failed());
     if (phase != "InProgress") status["completionTimestamp"] = rfc3339(services_.clock->wall_ms());
     if (outcome_.warnings > 0) status["warnings"] = outcome_.warnings;
     if (outcome_.errors > 0) status["errors"] = outcome_.errors;
@@ -291,6 +307,7 @@ class Run {
   const int64_t started_ms_;
   RestoreSpec spec_;
   std::optional<ResourceModifiers> modifiers_;
+  std::optional<PodRestoreHooks> hooks_;
   Discovery discovery_;
   std::vector<VolumeRecord> volumes_;
   std::unique_ptr<RestoreSource> source_;

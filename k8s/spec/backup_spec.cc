@@ -66,7 +66,7 @@ BackupSpec parse_backup_spec(const json::object& o, Problems& problems) {
   written["defaultVolumesToFsBackup"] = spec.fs_backup;
   spec.move_snapshot_data = is_true(o, "snapshotMoveData");
   written["snapshotMoveData"] = spec.move_snapshot_data;
-  spec.has_hooks = !array_at(object_at(o, "hooks"), "resources").empty();
+  spec.hooks = parse_backup_hooks(o, problems);
   spec.resource_policy = text_at(object_at(o, "resourcePolicy"), "name");
   read_duration(o, "ttl", kDefaultTtlMs, written, &spec.ttl_ms, problems);
   read_duration(o, "csiSnapshotTimeout", 600'000, written, nullptr, problems);

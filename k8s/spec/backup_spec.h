@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 
+#include "k8s/spec/hooks.h"
 #include "k8s/spec/label_selector.h"
 #include "k8s/spec/name_lists.h"
 
@@ -19,7 +20,7 @@ struct BackupSpec {
   std::optional<bool> snapshot_volumes;
   bool fs_backup = false;              // defaultVolumesToFsBackup
   bool move_snapshot_data = false;
-  bool has_hooks = false;
+  std::vector<BackupHooks> hooks;
   std::string resource_policy;         // name of a ConfigMap
   int64_t ttl_ms = 0;
   // As given, with the defaults that Velero writes into it.

@@ -73,7 +73,7 @@ RestoreSpec parse_restore_spec(const json::object& o, Problems& problems) {
   if (const json::value* v = o.if_contains("restoreStatus"); v != nullptr && v->is_object()) {
     spec.status = NameLists{texts_at(v->get_object(), "includedResources"), texts_at(v->get_object(), "excludedResources")};
   }
-  spec.has_hooks = !array_at(object_at(o, "hooks"), "resources").empty();
+  spec.hooks = parse_restore_hooks(o, problems);
   const json::object& modifier = object_at(o, "resourceModifier");
   spec.resource_modifier = text_at(modifier, "name");
   if (!spec.resource_modifier.empty() && lower(text_at(modifier, "kind")) != "configmap") {

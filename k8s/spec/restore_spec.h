@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 
+#include "k8s/spec/hooks.h"
 #include "k8s/spec/label_selector.h"
 #include "k8s/spec/name_lists.h"
 
@@ -20,7 +21,7 @@ struct RestoreSpec {
   bool preserve_node_ports = false;
   std::optional<bool> restore_volumes;  // restorePVs
   std::optional<NameLists> status;      // restoreStatus: of these kinds
-  bool has_hooks = false;
+  std::vector<RestoreHooks> hooks;
   std::string resource_modifier;        // name of a ConfigMap
   // As given, with the defaults that Velero writes into it.
   json::object document;

@@ -148,7 +148,9 @@ void RestoreController::end(const std::string& name, RestoreOutcome outcome) {
 }
 
 Result<LookAgain> RestoreController::follow(const ObjectRef& restore, Run run) {
-  if (!run.began || !run.progress || run.progress->items == run.shown_items) return kShowProgressEvery;
+  if (!run.began || !run.progress) return kShowProgressEvery;
+  const bool finalizes = run.progress->finalizing && phase_of(*restore) == "InProgress";
+  if (!finalizes && run.progress->items == run.shown_items) return kShowProgressEvery;
   const std::string name = name_of(*restore);
   run.shown_items = run.progress->items;
   const bool still = runs_.change(name, [&](Run& r) {
@@ -160,7 +162,7 @@ Result<LookAgain> RestoreController::follow(const ObjectRef& restore, Run run) {
   const uint64_t total = std::max<uint64_t>(run.shown_items, run.progress->total);
   json::object progress{{"itemsRestored", run.shown_items}, {"totalItems", total}};
   json::object status{{"progress", std::move(progress)}};
-  if (run.progress->finalizing && phase_of(*restore) == "InProgress") status["phase"] = "Finalizing";
+  if (finalizes) status["phase"] = "Finalizing";
   HF_CHECK(c_.objects.patch(Kind::kRestore, name, {{"status", std::move(status)}}));
   return kShowProgressEvery;
 }

@@ -55,7 +55,7 @@ class HttpClient {
   // A body of another status than 2xx is kept in the answer, its first 64 KiB.
   Result<ClientResponse> stream(const ClientRequest& request, const Sink& sink);
 
-  const std::string& base_url() const { return endpoint_.base_url; }
+  const HttpEndpoint& endpoint() const { return endpoint_; }
 
  private:
   class Session;

@@ -1,8 +1,9 @@
 // What comes from clusters and their owners: kubeconfig, lists, watch events, discovery, plugins' answers, backup
-// specifications, schedules, credentials of locations, gzip.
+// specifications, hooks, replies of exec, schedules, credentials of locations, gzip.
 // The first byte chooses.
 #include "k8s/cron.h"
 #include "k8s/client/event_lines.h"
+#include "k8s/client/pod_exec.h"
 #include "k8s/spec/credentials_file.h"
 #include "k8s/spec/backup_spec.h"
 #include "k8s/spec/go_duration.h"
@@ -61,6 +62,17 @@ void fuzz_spec(std::string_view text) {
     (void)r.path("a", "b");
   }
   (void)spec.labels.matches(*document);
+  for (const BackupHooks& h : spec.hooks) {
+    (void)h.scope.covers("here", *document);
+    for (const ExecHook& e : h.pre) check(e.timeout_ms > 0);
+  }
+  (void)parse_restore_hooks(*document, problems);
+  for (const HookPhase phase : {HookPhase::kPre, HookPhase::kPost}) {
+    const auto hook = backup_hook_of(*document, phase, problems);
+    check(!hook || hook->timeout_ms > 0);
+  }
+  (void)restore_hook_of(*document, problems);
+  (void)init_container_of(*document, "name");
   for (const char* kind : {"pods", "persistentvolumeclaims", "serviceaccounts"}) {
     (void)related_items(kind, *document, {});
     (void)changed_for_backup(kind, *document, "b");
@@ -94,12 +106,26 @@ void fuzz_cron(std::string_view text) {
   if (!text.starts_with("@every")) check(cron->next(*next - 1) == next);
 }
 
+// Messages one a line: what is kept has a bound, and only the last one may end it.
+void fuzz_exec(std::string_view text) {
+  ExecReply reply;
+  size_t fed = 0;
+  for (bool ended = false; !text.empty() && !ended;) {
+    const std::string_view message = text.substr(0, text.find('\n'));
+    ended = reply.feed(message);
+    check(ended == message.starts_with('\x03'));
+    fed += message.size();
+    text.remove_prefix(std::min(text.size(), message.size() + 1));
+  }
+  check(reply.output().out.size() + reply.output().err.size() <= std::min<size_t>(fed, 128 << 10));
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const std::string text(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 8) {
+  switch (data[0] % 9) {
     case 0: {
       const auto access = parse_kubeconfig(text, "", [](const std::string&) -> Result<std::string> { return std::string("file"); });
       if (access) check(stored_text(*access_from_stored(stored_text(*access))) == stored_text(*access));
@@ -118,6 +144,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       break;
     case 5: fuzz_cron(text); break;
     case 6: fuzz_events(text); break;
+    case 8: fuzz_exec(text); break;
     case 7:
       if (const auto keys = parse_credentials_file(text, ""); keys) check(!keys->first.empty() && !keys->second.empty());
       break;
