@@ -41,10 +41,23 @@ class Run {
     if (!document) problems.push_back("spec: " + document.error().message());
     if (auto good = check_backup_name(order_.name); !good) problems.push_back(good.error().message());
     BackupSpec spec = parse_backup_spec(document ? *document : json::object(), problems);
-    if (!spec.resource_policy.empty()) problems.push_back("invalid resource policies: resource policies are not supported yet");
+    if (!spec.resource_policy.empty() && problems.empty()) read_policies(spec, problems);
     spec_document_ = spec.document;
     ttl_ms_ = spec.ttl_ms;
     return spec;
+  }
+
+  void read_policies(BackupSpec& spec, std::vector<std::string>& problems) {
+    const std::string where = order_.name_space + "/" + spec.resource_policy;
+    const auto text = client_.get("/api/v1/namespaces/" + order_.name_space + "/configmaps/" + spec.resource_policy);
+    if (!text) return problems.push_back("invalid resource policies: fail to get ResourcePolicies " + where + " ConfigMap: " + text.error().message());
+    auto parsed = ResourcePolicies::parse(object_or_empty(*text));
+    if (!parsed) return problems.push_back("invalid resource policies: ConfigMap " + where + ": " + parsed.error().message());
+    if (parsed->filters() && spec.older_filters()) {
+      problems.push_back("include-resources, exclude-resources and include-cluster-resources are old filter parameters.\n"
+                         "They cannot be used with include-exclude policies.");
+    }
+    spec.policies = std::move(*parsed);
   }
 
   Result<void> write(const BackupSpec& spec) {

@@ -34,7 +34,12 @@ Result<void> Collector::run() {
   HF_CHECK(take_batches());
   HF_CHECK(take_hooked_pods());
   HF_CHECK(take_namespaces());
-  return take_definitions();
+  HF_CHECK(take_definitions());
+  volumes_.finish([this](const std::string& name) -> Result<json::object> {
+    HF_TRY(const std::string text, client_.get("/api/v1/persistentvolumes/" + name));
+    return parse_object(text);
+  });
+  return {};
 }
 
 // Which namespaces there are, which are to be left out, and which come along even if nothing in them does.

@@ -20,6 +20,20 @@ NameLists without_snapshots(const NameLists& lists, const Discovery& discovery, 
   return out;
 }
 
+// What a policy adds to the lists of the backup, which come first.
+void combine(NameLists& lists, const NameLists& policy) {
+  const auto decided = [&](const std::string& name) {
+    const auto matches = [&](const std::string& pattern) { return glob_matches(pattern, name); };
+    return std::any_of(lists.included.begin(), lists.included.end(), matches) || lists.excludes(name);
+  };
+  for (const std::string& name : policy.excluded) {
+    if (!decided(name)) lists.excluded.push_back(name);
+  }
+  for (const std::string& name : policy.included) {
+    if (!decided(name)) lists.included.push_back(name);
+  }
+}
+
 }  // namespace
 
 ResourceFilter::ResourceFilter(const BackupSpec& spec, const Discovery& discovery, std::vector<std::string> namespaces,
@@ -33,6 +47,10 @@ ResourceFilter::ResourceFilter(const BackupSpec& spec, const Discovery& discover
   resources_ = without_snapshots(spec.resources, discovery, Scope::kAny);
   cluster_scoped_ = without_snapshots(spec.cluster_scoped, discovery, Scope::kCluster);
   namespace_scoped_ = without_snapshots(spec.namespace_scoped, discovery, Scope::kNamespaced);
+  if (!spec.policies || !spec.policies->filters()) return;
+  newer_ = true;
+  combine(cluster_scoped_, resolved(spec.policies->cluster_scoped(), discovery, Scope::kCluster));
+  combine(namespace_scoped_, resolved(spec.policies->namespace_scoped(), discovery, Scope::kNamespaced));
 }
 
 bool ResourceFilter::named_somewhere(const std::string& name) const {

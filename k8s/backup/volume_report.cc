@@ -8,6 +8,7 @@ namespace holdfast::k8s {
 
 namespace {
 
+constexpr const char* kSkipped = "matched action is 'skip' in chosen resource policies";
 constexpr const char* kNotSaved = "the data of the volume is not saved: this server does not save volume data yet";
 
 // Volumes that an annotation of their pod names.
@@ -36,29 +37,27 @@ void VolumeReport::note_pod(const json::object& pod) {
     const std::string volume_name = text_at(*volume, "name");
     const bool asked = named_in(annotations, "backup.velero.io/backup-volumes", volume_name);
     const bool by_default = spec_.fs_backup && holds_data(*volume) && !named_in(annotations, "backup.velero.io/backup-volumes-excludes", volume_name);
-    if (asked || by_default) {
-      log_.error(name_space, "resource: /pods name: /" + name + " volume: /" + volume_name + " message: /" + kNotSaved);
-    }
+    if (!asked && !by_default) continue;
+    const std::string claim = text_at(object_at(*volume, "persistentVolumeClaim"), "claimName");
+    pod_volumes_.push_back({name_space, name, volume_name, claim.empty() ? "" : name_space + "/" + claim, PolicyVolume::of_pod_volume(*volume)});
   }
 }
 
 void VolumeReport::note_claim(const json::object& claim) {
   const json::object& metadata = object_at(claim, "metadata");
   const std::string volume = text_at(object_at(claim, "spec"), "volumeName");
-  if (volume.empty()) return;
   const std::string name = text_at(metadata, "name"), name_space = text_at(metadata, "namespace");
-  const std::string message = "resource: /persistentvolumeclaims name: /" + name + " message: /" + kNotSaved;
+  if (spec_.policies) {
+    Claim& c = claims_[name_space + "/" + name];
+    c.volume = volume;
+    c.seen.take_claim(claim);
+  }
+  if (volume.empty()) return;
   Volume& v = volumes_[volume];
   v.claim = name;
   v.claim_namespace = name_space;
-  v.reason = kNotSaved;
-  if (spec_.snapshot_volumes == false) {
-    v.reason = "the backup was made without volume snapshots";
-  } else if (spec_.snapshot_volumes == true || spec_.move_snapshot_data) {
-    log_.error(name_space, message);
-  } else if (!spec_.fs_backup) {  // then the pods' volumes have said it
-    log_.warning(name_space, message);
-  }
+  v.claim_noted = true;
+  if (spec_.policies) v.seen.take_claim(claim);
 }
 
 void VolumeReport::note_volume(const json::object& persistent_volume) {
@@ -67,10 +66,51 @@ void VolumeReport::note_volume(const json::object& persistent_volume) {
   Volume& v = volumes_[text_at(metadata, "name")];
   v.reclaim_policy = text_at(spec, "persistentVolumeReclaimPolicy");
   v.labels = object_at(metadata, "labels");
+  v.volume_noted = true;
+  if (spec_.policies) v.seen.take_volume(persistent_volume);
   if (!v.claim.empty()) return;
   v.claim = text_at(object_at(spec, "claimRef"), "name");
   v.claim_namespace = text_at(object_at(spec, "claimRef"), "namespace");
+}
+
+void VolumeReport::finish(const std::function<Result<json::object>(const std::string& name)>& find_volume) {
+  for (auto& [name, v] : volumes_) {
+    if (spec_.policies && !v.volume_noted) {
+      if (const auto found = find_volume(name)) v.seen.take_volume(*found);
+      else log_.warning(v.claim_namespace, "persistentvolumes " + name + ": it cannot be read, so that resource policies do not know it: " + found.error().message());
+    }
+    finish_volume(name, v);
+  }
+  for (const PodVolume& v : pod_volumes_) finish_pod_volume(v);
+}
+
+void VolumeReport::finish_volume(const std::string& name, Volume& v) {
   v.reason = kNotSaved;
+  if (skips(v.seen)) {
+    v.reason = kSkipped;
+    log_.info("Volume " + name + ": " + kSkipped);
+  } else if (!v.claim_noted) {
+    return;
+  } else if (spec_.snapshot_volumes == false) {
+    v.reason = "the backup was made without volume snapshots";
+  } else {
+    const std::string message = "resource: /persistentvolumeclaims name: /" + v.claim + " message: /" + kNotSaved;
+    if (spec_.snapshot_volumes == true || spec_.move_snapshot_data) log_.error(v.claim_namespace, message);
+    else if (!spec_.fs_backup) log_.warning(v.claim_namespace, message);  // else the pods' volumes say it
+  }
+}
+
+void VolumeReport::finish_pod_volume(const PodVolume& v) {
+  const PolicyVolume* seen = &v.seen;
+  if (const auto claim = claims_.find(v.claim); claim != claims_.end()) {
+    const auto bound = volumes_.find(claim->second.volume);
+    seen = bound == volumes_.end() ? &claim->second.seen : &bound->second.seen;
+  }
+  if (skips(*seen)) {
+    log_.info("Volume " + v.name + " of pod " + v.name_space + "/" + v.pod + ": " + kSkipped);
+    return;
+  }
+  log_.error(v.name_space, "resource: /pods name: /" + v.pod + " volume: /" + v.name + " message: /" + kNotSaved);
 }
 
 std::string VolumeReport::json_text() const {

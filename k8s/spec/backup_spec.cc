@@ -27,8 +27,7 @@ void read_filters(const json::object& o, BackupSpec& spec, Problems& problems) {
   spec.cluster_scoped = {texts_at(o, "includedClusterScopedResources"), texts_at(o, "excludedClusterScopedResources")};
   spec.namespace_scoped = {texts_at(o, "includedNamespaceScopedResources"), texts_at(o, "excludedNamespaceScopedResources")};
   if (const bool* flag = flag_at(o, "includeClusterResources")) spec.include_cluster_resources = *flag;
-  const bool older = spec.resources.any() || spec.include_cluster_resources;
-  if (older && spec.newer_filters()) {
+  if (spec.older_filters() && spec.newer_filters()) {
     problems.push_back("include-resources, exclude-resources and include-cluster-resources are old filter parameters.\n"
                        "include-cluster-scoped-resources, exclude-cluster-scoped-resources, include-namespace-scoped-resources and "
                        "exclude-namespace-scoped-resources are new filter parameters.\nThey cannot be used together");
@@ -67,7 +66,11 @@ BackupSpec parse_backup_spec(const json::object& o, Problems& problems) {
   spec.move_snapshot_data = is_true(o, "snapshotMoveData");
   written["snapshotMoveData"] = spec.move_snapshot_data;
   spec.hooks = parse_backup_hooks(o, problems);
-  spec.resource_policy = text_at(object_at(o, "resourcePolicy"), "name");
+  const json::object& policy = object_at(o, "resourcePolicy");
+  spec.resource_policy = text_at(policy, "name");
+  if (!spec.resource_policy.empty() && lower(view_at(policy, "kind")) != "configmap") {
+    problems.push_back("invalid resource policies: they can only be a ConfigMap, not a \"" + text_at(policy, "kind") + "\"");
+  }
   read_duration(o, "ttl", kDefaultTtlMs, written, &spec.ttl_ms, problems);
   read_duration(o, "csiSnapshotTimeout", 600'000, written, nullptr, problems);
   read_duration(o, "itemOperationTimeout", 4 * 3'600'000, written, nullptr, problems);

@@ -7,6 +7,7 @@
 #include "k8s/spec/hooks.h"
 #include "k8s/spec/label_selector.h"
 #include "k8s/spec/name_lists.h"
+#include "k8s/spec/resource_policies.h"
 
 namespace holdfast::k8s {
 
@@ -22,10 +23,12 @@ struct BackupSpec {
   bool move_snapshot_data = false;
   std::vector<BackupHooks> hooks;
   std::string resource_policy;         // name of a ConfigMap
+  std::optional<ResourcePolicies> policies;  // what stands in it, once it was read
   int64_t ttl_ms = 0;
   // As given, with the defaults that Velero writes into it.
   json::object document;
 
+  bool older_filters() const { return resources.any() || include_cluster_resources; }
   bool newer_filters() const { return cluster_scoped.any() || namespace_scoped.any(); }
 };
 

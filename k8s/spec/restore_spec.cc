@@ -79,6 +79,7 @@ RestoreSpec parse_restore_spec(const json::object& o, Problems& problems) {
   if (!spec.resource_modifier.empty() && lower(text_at(modifier, "kind")) != "configmap") {
     problems.push_back("resource modifiers can only be a ConfigMap, not a \"" + text_at(modifier, "kind") + "\"");
   }
+  if (!object_at(o, "resourcePolicy").empty()) problems.push_back("resourcePolicy: resource policies of restores are not supported by this server");
   json::object& written = spec.document;
   json::array excluded = array_at(o, "excludedResources");
   for (const std::string_view name : kNeverRestored) {

@@ -168,7 +168,8 @@ class KubeTest(ClusterTest):
                 ("in-and-out", {"includedNamespaces": ["town"], "excludedNamespaces": ["town"]}, "excludes list cannot contain an item in the includes list: town"),
                 ("bad-operator", {"labelSelector": {"matchExpressions": [{"key": "a", "operator": "Like"}]}}, "\"Like\" is not a valid label selector operator"),
                 ("bad-ttl", {"ttl": "a month"}, "\"a month\" is not a duration"),
-                ("policy", {"resourcePolicy": {"kind": "configmap", "name": "p"}}, "resource policies")):
+                ("no-policy", {"resourcePolicy": {"kind": "configmap", "name": "nowhere"}}, "fail to get ResourcePolicies velero/nowhere ConfigMap"),
+                ("odd-policy", {"resourcePolicy": {"kind": "secret", "name": "p"}}, "can only be a ConfigMap")):
             ended = self.back_up(name, spec=spec, phase="FailedValidation")
             self.assertTrue(any(words in e for e in ended["validation_errors"]), ended)
             self.assertEqual(0, self.s3.list_objects_v2(Bucket="holdfast", Prefix=f"clusters/prod/backups/{name}/")["KeyCount"])
@@ -181,6 +182,28 @@ class KubeTest(ClusterTest):
         self.assertIn("cellar", json.dumps(json.loads(self.file("snapshots", "-results.gz"))["errors"]))
         self.back_up("absent", "--include-namespaces", "town,atlantis", phase="PartiallyFailed")
         self.assertIn("atlantis", json.dumps(json.loads(self.file("absent", "-results.gz"))["errors"]))
+
+    def policy(self, name, text):
+        self.cluster.kubectl("-n", "velero", "create", "configmap", name, f"--from-literal=policy.yaml={text}")
+        return {"resourcePolicy": {"kind": "configmap", "name": name}}
+
+    def test_resource_policies(self):
+        skip = self.policy("skip", "version: v1\nvolumePolicies:\n- conditions: {volumeTypes: [hostPath], capacity: '1Gi,2Gi'}\n  action: {type: skip}\n"
+                           "includeExcludePolicy: {excludedNamespaceScopedResources: [secrets, lamps.town.example]}\n")
+        self.back_up("by-policy", spec={"includedNamespaces": ["town"], "snapshotVolumes": True, **skip})
+        infos = json.loads(self.file("by-policy", "-volumeinfo.json.gz"))
+        self.assertEqual([("cellar", True)], [(i["pvName"], "resource policies" in i["skippedReason"]) for i in infos])
+        kinds = {p.split("/")[0] for p in self.archive("by-policy")}
+        self.assertIn("persistentvolumes", kinds)
+        self.assertIn("configmaps", kinds)
+        self.assertTrue(kinds.isdisjoint({"secrets", "lamps.town.example"}), kinds)
+        other = self.policy("other", "version: v1\nvolumePolicies:\n- conditions: {volumeTypes: [nfs]}\n  action: {type: skip}\n")
+        self.back_up("not-by-policy", spec={"includedNamespaces": ["town"], "snapshotVolumes": True, **other}, phase="PartiallyFailed")
+        saves = self.policy("saves", "version: v1\nvolumePolicies:\n- conditions: {}\n  action: {type: fs-backup}\n")
+        ended = self.back_up("more-than-skip", spec=saves, phase="FailedValidation")
+        self.assertIn("action fs-backup: this server does not save the data of volumes yet", ended["validation_errors"][0])
+        old = self.back_up("old-and-policy", spec={"includedResources": ["pods"], **skip}, phase="FailedValidation")
+        self.assertIn("cannot be used with include-exclude policies", old["validation_errors"][0])
 
     def test_a_name_is_used_once_and_deletion_is_whole(self):
         self.back_up("once", "--include-namespaces", "village")

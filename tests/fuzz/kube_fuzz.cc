@@ -1,5 +1,5 @@
 // What comes from clusters and their owners: kubeconfig, lists, watch events, discovery, plugins' answers, backup
-// specifications, hooks, replies of exec, schedules, credentials of locations, gzip.
+// specifications, hooks, resource policies, replies of exec, schedules, credentials of locations, gzip.
 // The first byte chooses.
 #include "k8s/cron.h"
 #include "k8s/client/event_lines.h"
@@ -106,6 +106,15 @@ void fuzz_cron(std::string_view text) {
   if (!text.starts_with("@every")) check(cron->next(*next - 1) == next);
 }
 
+void fuzz_policies(std::string_view text) {
+  const auto policies = ResourcePolicies::parse({{"data", json::object{{"p", text}}}});
+  if (!policies) return;
+  PolicyVolume volume;
+  volume.take_volume({{"spec", json::object{{"capacity", json::object{{"storage", text.substr(0, 8)}}}, {"nfs", json::object{{"server", "s"}}}}}});
+  (void)policies->skips(volume);
+  check(policies->filters() == (policies->cluster_scoped().any() || policies->namespace_scoped().any()));
+}
+
 // Messages one a line: what is kept has a bound, and only the last one may end it.
 void fuzz_exec(std::string_view text) {
   ExecReply reply;
@@ -125,7 +134,7 @@ void fuzz_exec(std::string_view text) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const std::string text(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 9) {
+  switch (data[0] % 10) {
     case 0: {
       const auto access = parse_kubeconfig(text, "", [](const std::string&) -> Result<std::string> { return std::string("file"); });
       if (access) check(stored_text(*access_from_stored(stored_text(*access))) == stored_text(*access));
@@ -145,6 +154,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     case 5: fuzz_cron(text); break;
     case 6: fuzz_events(text); break;
     case 8: fuzz_exec(text); break;
+    case 9: fuzz_policies(text); break;
     case 7:
       if (const auto keys = parse_credentials_file(text, ""); keys) check(!keys->first.empty() && !keys->second.empty());
       break;
