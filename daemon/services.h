@@ -50,6 +50,7 @@ struct ClusterStatus {
   bool serve = true;  // its velero.io objects are to be served
   // Are they? "starting", "serving", "observing" (another server does), and why not; empty: not asked for.
   std::string role, role_reason;
+  std::string alarm;  // somebody else writes into its part of the bucket; empty: none
 };
 
 // What a cluster says when it is asked; see k8s/cluster_check.h.

@@ -64,6 +64,9 @@ struct RestorePoint {
 inline constexpr const char* kKeptBy = "holdfast.io/kept-by";
 inline constexpr const char* kKeptByTtl = "ttl";
 
+// Annotation of what a server of this appliance makes or works on: its id.
+inline constexpr const char* kServerAnnotation = "holdfast.io/server";
+
 // One of them; nullopt where there is none.
 Result<std::optional<RestorePoint>> find_restore_point(const BackupPlace& place, const std::string& name);
 // By name. Directories without a readable velero-backup.json are not restore points.

@@ -78,6 +78,7 @@ struct VeleroServerOptions {
 struct VeleroServerStatus {
   std::string role;    // "starting", "serving", "observing"
   std::string reason;  // why it does not serve
+  std::string alarm;   // another server writes into the cluster's place; empty: none
 };
 
 // Thread-safe. Its end takes up to two seconds, or as long as a call to an API server that does not answer: 20 s at most.

@@ -14,7 +14,7 @@ json::array texts(const std::vector<std::string>& list) { return json::array(lis
 
 json::object to_json(const ClusterStatus& c) {
   return {{"name", c.name}, {"server", c.server}, {"namespace", c.name_space}, {"bucket", c.bucket}, {"prefix", c.prefix},
-          {"access_key", c.access_key}, {"added_ms", c.added_ms}, {"serve", c.serve}, {"role", c.role}, {"role_reason", c.role_reason}};
+          {"access_key", c.access_key}, {"added_ms", c.added_ms}, {"serve", c.serve}, {"role", c.role}, {"role_reason", c.role_reason}, {"alarm", c.alarm}};
 }
 
 json::object to_json(const ClusterFindings& f) {

@@ -85,6 +85,7 @@ std::string Metrics::render(const PoolService& pools, const ClusterService* clus
   if (clusters == nullptr) return out.str();
   for (const ClusterStatus& c : clusters->clusters()) {
     if (c.serve) out << "holdfast_cluster_serving{cluster=\"" << c.name << "\"} " << (c.role == "serving" ? 1 : 0) << "\n";
+    if (c.serve) out << "holdfast_cluster_other_writer{cluster=\"" << c.name << "\"} " << (c.alarm.empty() ? 0 : 1) << "\n";
   }
   return out.str();
 }

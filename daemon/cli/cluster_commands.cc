@@ -61,7 +61,8 @@ Result<void> list(const CliContext& c) {
   }
   std::vector<std::vector<std::string>> rows;
   for (const json::value& s : answer.at("clusters").as_array()) {
-    const std::string role = text_at(s, "role"), reason = text_at(s, "role_reason");
+    const std::string role = text_at(s, "role"), alarm = text_at(s, "alarm");
+    const std::string reason = alarm.empty() ? text_at(s, "role_reason") : alarm;
     rows.push_back({text_at(s, "name"), text_at(s, "server"), text_at(s, "namespace"), text_at(s, "bucket") + "/" + text_at(s, "prefix"),
                     role.empty() ? "-" : role + (reason.empty() ? "" : ": " + reason)});
   }

@@ -125,6 +125,7 @@ void add_status_command(CLI::App& app, CliContext& c) {
       HF_CHECK(print_pools(c, answer));
       if (!answer.at("ready").as_bool()) return error(Code::kUnavailable, "not ready: a pool is not online");
       for (const json::value& cluster : answer.at("clusters").as_array()) {
+        if (!text_at(cluster, "alarm").empty()) return error(Code::kUnavailable, "cluster \"" + text_at(cluster, "name") + "\": " + text_at(cluster, "alarm"));
         if (!cluster.at("serve").as_bool() || text_at(cluster, "role") == "serving") continue;
         return error(Code::kUnavailable, "cluster \"" + text_at(cluster, "name") + "\": its velero.io objects are not served: " + text_at(cluster, "role_reason"));
       }

@@ -47,6 +47,7 @@ Result<void> LocalClusters::start_backup(const std::string& cluster, const NewBa
   run.order.spec = backup.spec;
   if (backup.by_velero) return start_backup_by_velero(c, std::move(run));
   run.order.annotations[k8s::kKeptBy] = k8s::kKeptByTtl;
+  run.order.annotations[k8s::kServerAnnotation] = server_id(cluster);
   HF_CHECK(line_up(backups_, c, engine(), std::move(run)));
   return {};
 }

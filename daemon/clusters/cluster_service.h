@@ -77,6 +77,8 @@ class LocalClusters final : public ClusterService {
 
   const ClusterServiceParts p_;
   ClusterRegistry registry_;
+  // Of its server; one cluster may be registered under two names.
+  std::string server_id(const std::string& cluster) const { return appliance_id_ + "/" + cluster; }
   std::string appliance_id_;
   uint64_t generation_ = 0;
   // Before what looks there until its end.

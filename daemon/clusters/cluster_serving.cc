@@ -30,8 +30,7 @@ void LocalClusters::serve(const RegisteredCluster& cluster) {
   served->bridge = std::make_unique<VeleroBridge>(
       cluster, VeleroBridgeParts{&backups_, &restores_, p_.objects, p_.buckets, p_.users, engine(), p_.clock_is_sure, p_.face});
   k8s::VeleroServerOptions options;
-  // One cluster may be registered under two names.
-  options.appliance_id = appliance_id_ + "/" + cluster.status.name;
+  options.appliance_id = server_id(cluster.status.name);
   options.generation = generation_;
   options.name_space = cluster.status.name_space;
   options.location = served->bridge->own_location();
@@ -74,6 +73,7 @@ std::vector<ClusterStatus> LocalClusters::clusters() const {
     const k8s::VeleroServerStatus status = s->server->status();
     c.role = status.role;
     c.role_reason = status.reason;
+    c.alarm = status.alarm;
   }
   return all;
 }

@@ -79,6 +79,17 @@ Result<void> BackupSync::remove_orphans(const Location& location, const std::vec
   return {};
 }
 
+Result<void> BackupSync::look_for_others(const Location& location, const std::vector<std::string>& stored) {
+  return others_.look(stored, ownership_.term(), [&](const std::string& name) -> Result<std::optional<std::string>> {
+    const auto document = restore_point_document(location.place, name);
+    if (!document && document.error().code() == Code::kNotFound) return std::nullopt;
+    if (!document) return std::unexpected(document.error());
+    const std::string server = text_at(object_at(metadata_of(object_or_empty(*document)), "annotations"), kServerAnnotation);
+    if (server == c_.options.appliance_id) return "";
+    return server.empty() ? "a server that is not Holdfast" : server;
+  });
+}
+
 Result<LookAgain> BackupSync::reconcile(const std::string& name) {
   const ObjectRef object = c_.objects.find(Kind::kLocation, name);
   if (!object || is_being_deleted(*object) || !is_available(*object)) return std::nullopt;
@@ -87,6 +98,7 @@ Result<LookAgain> BackupSync::reconcile(const std::string& name) {
   if (!location) return std::nullopt;  // its controller says so
   // Only a whole listing says that something is gone.
   HF_TRY(const std::vector<std::string> stored, directories(location->place, "backups/"));
+  if (is_own(location->place, c_)) HF_CHECK(look_for_others(*location, stored));
   HF_CHECK(add_missing(*location, stored));
   HF_CHECK(remove_orphans(*location, stored));
   const int64_t now_ms = c_.clock().wall_ms();

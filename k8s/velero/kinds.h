@@ -29,7 +29,4 @@ bool is_being_deleted(const json::object& object);
 // Of a Backup or Restore that has come to its end, whichever.
 bool is_end(const std::string& phase);
 
-// Annotation of objects that this appliance works on: its id.
-inline constexpr const char* kServerAnnotation = "holdfast.io/server";
-
 }  // namespace holdfast::k8s

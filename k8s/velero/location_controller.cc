@@ -1,6 +1,9 @@
 #include "k8s/velero/location_controller.h"
 
 #include <algorithm>
+#include <set>
+
+#include "k8s/bucket/directory.h"
 
 #include "k8s/spec/go_duration.h"
 #include "storage/base/times.h"
@@ -22,12 +25,35 @@ LookAgain until_sync(const json::object& location, int64_t now_ms) {
 
 bool is_available(const json::object& location) { return phase_of(location) == "Available"; }
 
-std::string LocationController::problem_of(const std::string& name, const json::object& object) const {
+bool is_own(const BackupPlace& place, const ServerContext& c) {
+  return place.bucket == c.options.location.place.bucket && place.prefix == c.options.location.place.prefix;
+}
+
+namespace {
+
+// What Velero would not stand (pkg/persistence/object_store_layout.go). Backups go on all the same: they matter more.
+std::string stray_folders(const BackupPlace& place) {
+  static const std::set<std::string> kKnown{"backups", "restores", "restic", "metadata", "plugins", "kopia"};
+  const auto found = directories(place, "");
+  std::string strays;
+  for (const std::string& name : found.value_or(std::vector<std::string>())) {
+    if (!kKnown.contains(name)) strays += (strays.empty() ? "" : " ") + name;
+  }
+  return strays.empty() ? "" : "Velero could not use it: Backup store contains invalid top-level directories: [" + strays + "]";
+}
+
+}  // namespace
+
+LocationController::Verdict LocationController::judge(const std::string& name, const json::object& object) const {
   const json::object& spec = object_at(object, "spec");
   const json::object& storage = object_at(spec, "objectStorage");
-  if (!view_at(storage, "caCert").empty() && !object_at(storage, "caCertRef").empty()) return "cannot specify both caCert and caCertRef in objectStorage";
+  if (!view_at(storage, "caCert").empty() && !object_at(storage, "caCertRef").empty()) return {"cannot specify both caCert and caCertRef in objectStorage", ""};
   const auto location = locations_.find(name);
-  return location ? "" : location.error().message();
+  if (!location) return {location.error().message(), ""};
+  std::string warning = is_own(location->place, c_) ? others_.alarm() : "";
+  const std::string strays = stray_folders(location->place);
+  if (!strays.empty()) warning += (warning.empty() ? "" : "; ") + strays;
+  return {"", warning};
 }
 
 Result<void> LocationController::keep_one_default() const {
@@ -53,8 +79,8 @@ Result<LookAgain> LocationController::reconcile(const std::string& name) {
   const int64_t now_ms = c_.clock().wall_ms();
   const auto frequency_ms = parse_duration_ms(view_at(object_at(*object, "spec"), "validationFrequency"));
   const int64_t every_ms = frequency_ms && *frequency_ms >= 0 ? *frequency_ms : kValidateEveryMs;
-  const std::string problem = problem_of(name, *object);
-  const std::string message = problem.empty() ? "" : "BackupStorageLocation \"" + name + "\" is unavailable: " + problem;
+  const auto [problem, warning] = judge(name, *object);
+  const std::string message = problem.empty() ? warning : "BackupStorageLocation \"" + name + "\" is unavailable: " + problem;
   const bool same = phase_of(*object) == (problem.empty() ? "Available" : "Unavailable") && view_at(status, "message") == message;
   const auto validated_ms = parse_iso8601(view_at(status, "lastValidationTime"));
   const bool due = every_ms > 0 && (!validated_ms || *validated_ms + every_ms <= now_ms);

@@ -79,6 +79,11 @@ Role Ownership::role() const {
   return now_.role;
 }
 
+int64_t Ownership::term() const {
+  std::lock_guard lock(mutex_);
+  return serving_since_ms_;
+}
+
 std::string Ownership::reason() const {
   std::lock_guard lock(mutex_);
   return now_.reason;

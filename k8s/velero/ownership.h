@@ -44,6 +44,8 @@ class Ownership {
 
   // Looks again, right now, whether this appliance is the server: before each write. kFailedPrecondition: it is not.
   Result<void> confirm();
+  // Another one each time that this server begins to serve.
+  int64_t term() const;
   // An object bears a status that this server did not write.
   void report_foreign_status(const std::string& what);
 

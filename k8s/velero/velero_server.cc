@@ -60,7 +60,8 @@ class Server final : public VeleroServer {
         ownership_(client_, options_.name_space, {options_.appliance_id, options_.generation}, *options_.services.clock, [this] { look_at_everything(); }),
         objects_(client_, options_.name_space, ownership_, [this](Kind kind, const std::string& name) { queue_.add(work_on(kind, name)); }),
         context_{options_, client_, objects_, queue_, appliance, std::make_shared<RunGate>()}, locations_(context_), backups_(context_, locations_), restores_(context_, locations_),
-        schedules_(context_), location_controller_(context_, locations_), sync_(context_, locations_), deletions_(context_, locations_, backups_),
+        schedules_(context_), others_(*options_.services.clock), location_controller_(context_, locations_, others_),
+        sync_(context_, locations_, ownership_, others_), deletions_(context_, locations_, backups_),
         downloads_(context_, locations_), statuses_(context_), installer_(context_, ownership_) {
     controllers_ = {{Topic::kBackup, &backups_},          {Topic::kRestore, &restores_},      {Topic::kSchedule, &schedules_},
                     {Topic::kLocation, &location_controller_}, {Topic::kSync, &sync_},         {Topic::kDeleteRequest, &deletions_},
@@ -80,9 +81,9 @@ class Server final : public VeleroServer {
 
   VeleroServerStatus status() const override {
     const Role role = ownership_.role();
-    VeleroServerStatus s{role == Role::kServing ? "serving" : role == Role::kObserving ? "observing" : "starting", ownership_.reason()};
+    VeleroServerStatus s{role == Role::kServing ? "serving" : role == Role::kObserving ? "observing" : "starting", ownership_.reason(), role == Role::kServing ? others_.alarm() : ""};
     std::lock_guard lock(mutex_);
-    if (!problem_.empty() && role != Role::kObserving) s = {"starting", problem_};
+    if (!problem_.empty() && role != Role::kObserving) s = {"starting", problem_, ""};
     return s;
   }
 
@@ -169,6 +170,7 @@ class Server final : public VeleroServer {
   BackupController backups_;
   RestoreController restores_;
   ScheduleController schedules_;
+  OtherWriters others_;
   LocationController location_controller_;
   BackupSync sync_;
   DeleteController deletions_;

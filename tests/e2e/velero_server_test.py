@@ -187,6 +187,29 @@ class VeleroServerTest(ClusterTest):
         self.await_phase("backup", "quiet", "Completed")
         self.assertGreater(self.object("backup", "quiet")["status"]["progress"]["itemsBackedUp"], 40)
 
+    def test_another_writer_is_an_alarm(self):
+        """A restore point that comes from elsewhere while this server serves; what was there before is nobody's fault."""
+        self.back_up("mine")
+        self.await_phase("backup", "mine", "Completed")
+        self.daemon.cli("backup", "create", "by-hand", "--cluster", self.name, "--wait")
+        self.kubectl("patch", "bsl", "default", "--type=merge", "-p", '{"spec":{"backupSyncPeriod":"1s","validationFrequency":"1s"}}')
+        wait_until("the sync", lambda: "by-hand" in self.names("backup"))
+        place = f"clusters/{self.name}/"
+        self.s3.put_object(Bucket="holdfast", Key=place + "junk/x", Body=b"")
+        wait_until("the folder to be named", lambda: "invalid top-level directories: [junk]" in self.object("bsl", "default")["status"].get("message", ""))
+        self.assertEqual("Available", self.phase("bsl", "default"))
+        listed = json.loads(self.daemon.cli("--output", "json", "cluster", "list").stdout)["clusters"]
+        self.assertEqual("", next(c for c in listed if c["name"] == self.name)["alarm"])
+        document = json.loads(self.s3.get_object(Bucket="holdfast", Key=place + "backups/mine/velero-backup.json")["Body"].read())
+        document["metadata"]["name"] = "theirs"
+        document["metadata"]["annotations"].pop("holdfast.io/server")
+        self.s3.put_object(Bucket="holdfast", Key=place + "backups/theirs/velero-backup.json", Body=json.dumps(document).encode())
+        wait_until("the restore point", lambda: "theirs" in self.names("backup"))
+        unwell = self.daemon.cli("status", check=False)
+        self.assertEqual(1, unwell.returncode)
+        self.assertIn(f'cluster "{self.name}": another server writes into this location: restore point theirs is of a server that is not Holdfast', unwell.stderr)
+        wait_until("the message", lambda: "restore point theirs" in self.object("bsl", "default")["status"].get("message", ""))
+
     def test_one_after_the_other(self):
         self.hold_config_maps()
         for n in range(3):
