@@ -17,6 +17,8 @@ ctest --test-dir build/asan --output-on-failure -L sanitize
 HOLDFAST_BUILD=build/asan HOLDFAST_KILL_ROUNDS=2 HOLDFAST_TARGET_ROUNDS=1 build/venv/bin/python tests/e2e/kill_test.py
 HOLDFAST_BUILD=build/asan build/venv/bin/python tests/e2e/kube_test.py KubeTest
 HOLDFAST_BUILD=build/asan build/venv/bin/python tests/e2e/kube_restore_test.py
+HOLDFAST_BUILD=build/asan build/venv/bin/python tests/e2e/velero_cli_test.py
+HOLDFAST_BUILD=build/asan build/venv/bin/python tests/e2e/hooks_test.py
 
 echo "== thread sanitizer"
 cmake --preset tsan >/dev/null

@@ -30,7 +30,8 @@ Result<std::string> latest_of_schedule(const BackupPlace& place, const std::stri
     if (p.phase != "Completed" || p.started < started) continue;
     HF_TRY(const std::string document, restore_point_document(place, p.name));
     const json::object labels = object_at(object_at(object_or_empty(document), "metadata"), "labels");
-    if (view_at(labels, kScheduleLabel) != schedule) continue;
+    const std::string label = text_at(labels, kScheduleLabel);
+    if (label != schedule && label != label_value(schedule)) continue;
     name = p.name;
     started = p.started;
   }
