@@ -14,6 +14,7 @@ pkg_check_modules(ISCSI REQUIRED IMPORTED_TARGET libiscsi)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(PUGIXML REQUIRED IMPORTED_TARGET pugixml)
 pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
+find_package(date REQUIRED)
 pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
 
 # Asio and Beast are compiled once, in storage/net/boost_impl.cc.

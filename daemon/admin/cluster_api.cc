@@ -10,8 +10,6 @@ namespace json = boost::json;
 
 namespace {
 
-json::array texts(const std::vector<std::string>& list) { return json::array(list.begin(), list.end()); }
-
 json::object to_json(const ClusterStatus& c) {
   return {{"name", c.name}, {"server", c.server}, {"namespace", c.name_space}, {"bucket", c.bucket}, {"prefix", c.prefix},
           {"access_key", c.access_key}, {"added_ms", c.added_ms}, {"serve", c.serve}, {"role", c.role}, {"role_reason", c.role_reason}, {"alarm", c.alarm}};

@@ -9,8 +9,6 @@ namespace json = boost::json;
 
 namespace {
 
-json::array texts(const std::vector<std::string>& list) { return json::array(list.begin(), list.end()); }
-
 json::object to_json(const RunStatus& r) {
   return {{"name", r.name}, {"phase", r.phase}, {"started", r.started}, {"completed", r.completed}, {"failure_reason", r.failure_reason},
           {"items", r.items}, {"warnings", r.warnings}, {"errors", r.errors}, {"validation_errors", texts(r.validation_errors)}};

@@ -10,7 +10,9 @@ namespace holdfast::k8s {
 
 namespace {
 
+// When the server is being stopped: of one post hook, and of all together.
 constexpr std::chrono::milliseconds kLastPostHook{10'000};
+constexpr std::chrono::seconds kLastPostHooks{30};
 
 // One backup from its order to its outcome.
 class Run {
@@ -96,7 +98,12 @@ class Run {
   // What a pre hook has halted, its post hook sets going again, also when the server is being stopped; but then soon.
   Result<CommandOutput> run_hook_command(HookPhase phase, PodCommand command) {
     if (phase == HookPhase::kPre) return run_in_pod(client_, command);
-    if (client_.stopped()) command.timeout = std::min(command.timeout, kLastPostHook);
+    if (client_.stopped()) {
+      const auto now = std::chrono::steady_clock::now();
+      if (!hooks_end_) hooks_end_ = now + kLastPostHooks;
+      if (now >= *hooks_end_) return error(Code::kUnavailable, "it was not run: the server is being stopped");
+      command.timeout = std::min({command.timeout, kLastPostHook, std::chrono::ceil<std::chrono::milliseconds>(*hooks_end_ - now)});
+    }
     return run_in_pod(post_hook_client_, command);
   }
 
@@ -151,6 +158,7 @@ class Run {
   RunLog log_;
   const int64_t started_ms_;
   uint64_t hooks_attempted_ = 0, hooks_failed_ = 0;
+  std::optional<std::chrono::steady_clock::time_point> hooks_end_;
   int64_t ttl_ms_ = kDefaultTtlMs;
   bool writing_ = false;  // something of ours may be in the directory
   json::object spec_document_, server_;

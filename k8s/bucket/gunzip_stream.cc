@@ -2,10 +2,14 @@
 
 #include <isa-l/igzip_lib.h>
 
+#include <algorithm>
+#include <span>
+
 namespace holdfast::k8s {
 
 namespace {
 constexpr size_t kPackedBytes = 256 << 10;
+constexpr size_t kStepBytes = 1 << 20;
 }
 
 GunzipStream::GunzipStream(Source source) : source_(std::move(source)), state_(std::make_unique<inflate_state>()), packed_(kPackedBytes) {
@@ -51,6 +55,23 @@ Result<size_t> GunzipStream::read(MutableByteSpan out) {
     if (n > 0) return n;
   }
   return 0;
+}
+
+Result<std::string> gunzip(std::string_view packed, uint64_t max_bytes) {
+  GunzipStream stream([&packed](MutableByteSpan out) -> Result<size_t> {
+    const size_t n = packed.copy(reinterpret_cast<char*>(out.data()), out.size());
+    packed.remove_prefix(n);
+    return n;
+  });
+  std::string text;
+  while (text.size() < max_bytes) {
+    const size_t before = text.size();
+    text.resize(before + std::min<uint64_t>(kStepBytes, max_bytes - before));
+    HF_TRY(const size_t n, stream.read(std::as_writable_bytes(std::span(text).subspan(before))));
+    text.resize(before + n);
+    if (n == 0) break;
+  }
+  return text;
 }
 
 }  // namespace holdfast::k8s

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "storage/base/bytes.h"
 #include "storage/base/status.h"
@@ -33,5 +34,8 @@ class GunzipStream {
   Bytes packed_;
   bool source_ended_ = false, ended_ = false;
 };
+
+// A text that is there whole. What comes after `max_bytes` of it is left out. kCorrupt, as above.
+Result<std::string> gunzip(std::string_view packed, uint64_t max_bytes);
 
 }  // namespace holdfast::k8s

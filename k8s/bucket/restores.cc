@@ -1,6 +1,6 @@
 // Records of restores in their bucket.
 #include "k8s/bucket/directory.h"
-#include "k8s/bucket/gzip_reader.h"
+#include "k8s/bucket/gunzip_stream.h"
 #include "k8s/bucket/object_stream.h"
 #include "k8s/client/json_access.h"
 #include "k8s/restore_engine.h"

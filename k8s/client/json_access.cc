@@ -52,6 +52,13 @@ const bool* flag_at(const json::object& o, std::string_view key) {
   return v != nullptr ? v->if_bool() : nullptr;
 }
 
+Result<void> only_members(const json::object& o, const std::string& where, const std::set<std::string_view>& known) {
+  for (const auto& [key, value] : o) {
+    if (!known.contains(std::string_view(key))) return error(Code::kInvalidArgument, "unknown field \"" + where + std::string(key) + "\"");
+  }
+  return {};
+}
+
 Result<json::object> parse_object(std::string_view text, json::storage_ptr memory) {
   json::parse_options options;
   options.max_depth = 200;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/json.hpp>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,9 @@ inline bool is_true(const json::object& o, std::string_view key) {
   const bool* flag = flag_at(o, key);
   return flag != nullptr && *flag;
 }
+
+// kInvalidArgument: a member that is not among them. `where`: what leads to it, "spec.".
+Result<void> only_members(const json::object& o, const std::string& where, const std::set<std::string_view>& known);
 
 // kInvalidArgument: not a JSON object, or nested deeper than 200.
 Result<json::object> parse_object(std::string_view text, json::storage_ptr memory = {});

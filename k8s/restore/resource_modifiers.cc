@@ -32,13 +32,6 @@ namespace {
 
 std::unexpected<Status> bad(const std::string& why) { return error(Code::kInvalidArgument, why); }
 
-Result<void> only(const json::object& o, const std::string& where, const std::set<std::string_view>& known) {
-  for (const auto& [key, value] : o) {
-    if (!known.contains(std::string_view(key))) return bad("unknown field \"" + where + std::string(key) + "\"");
-  }
-  return {};
-}
-
 // What the value of a patch, which is always a text, stands for.
 json::value meaning_of(const json::value& given) {
   if (!given.is_string()) return given;
@@ -60,7 +53,7 @@ std::unique_ptr<const RE2> regex(const std::string& pattern) { return std::make_
 Result<JsonPatchStep> patch_step(const json::value& v) {
   const json::object* o = v.if_object();
   if (o == nullptr) return bad("a patch is not a map");
-  HF_CHECK(only(*o, "patches.", {"operation", "from", "path", "value"}));
+  HF_CHECK(only_members(*o, "patches.", {"operation", "from", "path", "value"}));
   JsonPatchStep step{lower(view_at(*o, "operation")), text_at(*o, "from"), text_at(*o, "path"), json::string()};
   if (const json::value* value = o->if_contains("value")) step.value = meaning_of(*value);
   static constexpr std::array<std::string_view, 6> kOperations{"add", "remove", "replace", "test", "move", "copy"};
@@ -75,7 +68,7 @@ Result<std::vector<json::value>> patch_data(const json::object& rule, const char
   std::vector<json::value> out;
   for (const json::value& v : array_at(rule, list)) {
     if (!v.is_object()) return bad(std::string(list) + ": an entry is not a map");
-    HF_CHECK(only(v.get_object(), std::string(list) + ".", {"patchData"}));
+    HF_CHECK(only_members(v.get_object(), std::string(list) + ".", {"patchData"}));
     auto parsed = json_of_yaml(text_at(v.get_object(), "patchData"));
     if (!parsed) return bad(std::string(list) + ".patchData: " + parsed.error().message());
     if (!parsed->is_object()) return bad(std::string(list) + ".patchData is not a map");
@@ -151,7 +144,7 @@ ResourceModifiers::~ResourceModifiers() = default;
 namespace {
 
 Result<void> read_conditions(const json::object& o, auto& rule) {
-  HF_CHECK(only(o, "conditions.", {"namespaces", "groupResource", "resourceNameRegex", "labelSelector", "matches"}));
+  HF_CHECK(only_members(o, "conditions.", {"namespaces", "groupResource", "resourceNameRegex", "labelSelector", "matches"}));
   rule.namespaces.included = texts_at(o, "namespaces");
   const std::string resource = text_at(o, "groupResource"), name = text_at(o, "resourceNameRegex");
   if (resource.empty()) return bad("groupResource cannot be empty");
@@ -166,7 +159,7 @@ Result<void> read_conditions(const json::object& o, auto& rule) {
   }
   for (const json::value& v : array_at(o, "matches")) {
     if (!v.is_object()) return bad("an entry of matches is not a map");
-    HF_CHECK(only(v.get_object(), "matches.", {"path", "value"}));
+    HF_CHECK(only_members(v.get_object(), "matches.", {"path", "value"}));
     const json::value* value = v.get_object().if_contains("value");
     rule.matches.push_back({"test", "", text_at(v.get_object(), "path"), value != nullptr ? meaning_of(*value) : json::value(json::string())});
     if (rule.matches.back().path.empty()) return bad("path is required for match rule");
@@ -175,7 +168,7 @@ Result<void> read_conditions(const json::object& o, auto& rule) {
 }
 
 Result<void> read_rule(const json::object& o, auto& rule) {
-  HF_CHECK(only(o, "", {"conditions", "patches", "mergePatches", "strategicPatches"}));
+  HF_CHECK(only_members(o, "", {"conditions", "patches", "mergePatches", "strategicPatches"}));
   HF_CHECK(read_conditions(object_at(o, "conditions"), rule));
   for (const json::value& v : array_at(o, "patches")) {
     HF_TRY(JsonPatchStep step, patch_step(v));
@@ -197,7 +190,7 @@ Result<ResourceModifiers> ResourceModifiers::parse(const json::object& config_ma
   HF_TRY(const json::value document, json_of_yaml(std::string(data.begin()->value().get_string())));
   if (!document.is_object()) return bad("it is not a map");
   const json::object& root = document.get_object();
-  HF_CHECK(only(root, "", {"version", "resourceModifierRules"}));
+  HF_CHECK(only_members(root, "", {"version", "resourceModifierRules"}));
   if (lower(view_at(root, "version")) != "v1") return bad("unsupported resource modifier version " + text_at(root, "version"));
   ResourceModifiers out;
   for (const json::value& v : array_at(root, "resourceModifierRules")) {

@@ -1,6 +1,6 @@
 #include "k8s/restore/volume_records.h"
 
-#include "k8s/bucket/gzip_reader.h"
+#include "k8s/bucket/gunzip_stream.h"
 #include "k8s/bucket/object_stream.h"
 #include "k8s/client/json_access.h"
 

@@ -97,6 +97,7 @@ Result<void> Cron::parse_fields(std::string_view text) {
     }
     if (allowed_[i] == 0) return wrong(fields()[i], words[i], "nothing is in it");
   }
+  any_hour_ = star[kHour];
   any_day_of_month_ = star[kDayOfMonth];
   any_day_of_week_ = star[kDayOfWeek];
   return {};
@@ -108,8 +109,13 @@ Result<Cron> Cron::parse(std::string_view text) {
   for (char& c : plain) {
     if (c == '\t' || c == '\n' || c == '\r') c = ' ';
   }
-  if (plain.starts_with("TZ=") || plain.starts_with("CRON_TZ=")) return error(Code::kInvalidArgument, "time zones are not supported: write it in UTC");
   Cron cron;
+  if (plain.starts_with("TZ=") || plain.starts_with("CRON_TZ=")) {
+    const size_t begin = plain.find('=') + 1, end = plain.find(' ');
+    if (end == std::string::npos) return error(Code::kInvalidArgument, "there is nothing behind the time zone");
+    HF_TRY(cron.zone_, TimeZone::find(plain.substr(begin, end - begin)));
+    plain.erase(0, plain.find_first_not_of(' ', end));
+  }
   constexpr std::string_view kEvery = "@every ";
   if (plain.starts_with(kEvery)) {
     const auto ms = parse_duration_ms(std::string_view(plain).substr(kEvery.size()));
@@ -126,23 +132,46 @@ Result<Cron> Cron::parse(std::string_view text) {
   return cron;
 }
 
+bool Cron::allows_day(std::chrono::sys_days day) const {
+  const std::chrono::year_month_day date(day);
+  const bool by_date = allows(kDayOfMonth, static_cast<unsigned>(date.day()));
+  const bool by_week = allows(kDayOfWeek, std::chrono::weekday(day).c_encoding());
+  const bool good = any_day_of_month_ || any_day_of_week_ ? by_date && by_week : by_date || by_week;
+  return good && allows(kMonth, static_cast<unsigned>(date.month()));
+}
+
+// The first moment of a day, as the zone counts it, that is not before `from`.
+std::optional<std::chrono::sys_seconds> Cron::first_of_day(std::chrono::sys_days day, std::chrono::sys_seconds from) const {
+  using namespace std::chrono;
+  std::optional<sys_seconds> best;
+  for (minutes m{0}; m < hours(24); ++m) {
+    const auto count = static_cast<unsigned>(m.count());
+    if (!allows(kHour, count / 60) || !allows(kMinute, count % 60)) continue;
+    if (!zone_) {
+      if (day + m >= from) return day + m;
+      continue;
+    }
+    bool left_out = false;
+    std::vector<sys_seconds> instants = zone_->instants(duration_cast<minutes>(day.time_since_epoch()) + m, left_out);
+    if (any_hour_ && left_out) continue;
+    if (!any_hour_) instants.resize(1);
+    for (const sys_seconds t : instants) {
+      if (t >= from && (!best || t < *best)) best = t;
+    }
+  }
+  return best;
+}
+
 std::optional<int64_t> Cron::next(int64_t unix_ms) const {
   using namespace std::chrono;
   if (every_s_ > 0) return (unix_ms / 1000 + every_s_) * 1000;
-  const sys_time<minutes> after = floor<minutes>(sys_time<milliseconds>(milliseconds(unix_ms))) + minutes(1);
-  const auto allows = [this](size_t field, unsigned value) { return (allowed_[field] >> value & 1) != 0; };
+  const sys_seconds from = floor<minutes>(sys_time<milliseconds>(milliseconds(unix_ms))) + minutes(1);
+  const minutes local = zone_ ? zone_->local(from) : floor<minutes>(from.time_since_epoch());
+  // Clocks that are put back may show yesterday once more.
+  const sys_days first = floor<days>(sys_time<minutes>(local)) - days(zone_ ? 1 : 0);
   for (int d = 0; d <= kSearchedDays; ++d) {
-    const sys_days day = floor<days>(after) + days(d);
-    const year_month_day date(day);
-    const bool by_date = allows(kDayOfMonth, static_cast<unsigned>(date.day()));
-    const bool by_week = allows(kDayOfWeek, weekday(day).c_encoding());
-    const bool good = any_day_of_month_ || any_day_of_week_ ? by_date && by_week : by_date || by_week;
-    if (!good || !allows(kMonth, static_cast<unsigned>(date.month()))) continue;
-    const minutes from = d == 0 ? after - day : minutes(0);
-    for (minutes m = from; m < hours(24); ++m) {
-      const auto count = static_cast<unsigned>(m.count());
-      if (allows(kHour, count / 60) && allows(kMinute, count % 60)) return duration_cast<milliseconds>((sys_time<minutes>(day) + m).time_since_epoch()).count();
-    }
+    if (!allows_day(first + days(d))) continue;
+    if (const auto due = first_of_day(first + days(d), from)) return duration_cast<milliseconds>(due->time_since_epoch()).count();
   }
   return std::nullopt;
 }

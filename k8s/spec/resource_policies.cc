@@ -39,13 +39,6 @@ Result<std::vector<std::string>> texts_of(const json::object& o, const std::stri
   return texts_at(o, key);
 }
 
-Result<void> only(const json::object& o, const std::string& where, const std::set<std::string_view>& known) {
-  for (const auto& [key, value] : o) {
-    if (!known.contains(std::string_view(key))) return bad("unknown field \"" + where + std::string(key) + "\"");
-  }
-  return {};
-}
-
 // Where the volume's source has what is asked for; what is not asked for may be anything.
 bool has_members(const json::object& have, const json::object& wanted) {
   return std::all_of(wanted.begin(), wanted.end(), [&](const auto& pair) { return view_at(have, pair.key()) == view_at(wanted, pair.key()); });
@@ -96,7 +89,7 @@ bool ResourcePolicies::Conditions::hold(const PolicyVolume& v) const {
 }
 
 Result<ResourcePolicies::Conditions> ResourcePolicies::conditions_of(const json::object& o) {
-  HF_CHECK(only(o, "conditions.", {"capacity", "storageClass", "nfs", "csi", "volumeTypes", "pvcLabels", "pvcPhase", "pvcVolumeMode", "pvcAccessModes"}));
+  HF_CHECK(only_members(o, "conditions.", {"capacity", "storageClass", "nfs", "csi", "volumeTypes", "pvcLabels", "pvcPhase", "pvcVolumeMode", "pvcAccessModes"}));
   Conditions c;
   if (const json::value* capacity = o.if_contains("capacity"); capacity != nullptr && !capacity->is_null()) {
     const std::string text = text_at(o, "capacity");
@@ -124,7 +117,7 @@ Result<ResourcePolicies::Conditions> ResourcePolicies::conditions_of(const json:
     c.labels = v->get_object();
   }
   if (const json::value* v = o.if_contains("nfs"); v != nullptr && v->is_object()) {
-    HF_CHECK(only(v->get_object(), "nfs.", {"server", "path"}));
+    HF_CHECK(only_members(v->get_object(), "nfs.", {"server", "path"}));
     c.nfs.emplace();
     for (const auto& [key, value] : v->get_object()) {
       if (!value.is_string()) return bad("nfs." + std::string(key) + " must be a string");
@@ -132,7 +125,7 @@ Result<ResourcePolicies::Conditions> ResourcePolicies::conditions_of(const json:
     }
   }
   if (const json::value* v = o.if_contains("csi"); v != nullptr && v->is_object()) {
-    HF_CHECK(only(v->get_object(), "csi.", {"driver", "volumeAttributes"}));
+    HF_CHECK(only_members(v->get_object(), "csi.", {"driver", "volumeAttributes"}));
     c.csi = v->get_object();
     if (view_at(*c.csi, "driver").empty() && c.csi->contains("volumeAttributes")) return bad("csi driver should not be empty when filtering by volume attributes");
   }
@@ -144,9 +137,9 @@ Result<void> ResourcePolicies::read_volume_policies(const json::array& policies)
     const std::string where = "volumePolicies[" + std::to_string(i) + "]: ";
     const json::object* o = policies[i].if_object();
     if (o == nullptr) return bad(where + "is not a map");
-    HF_CHECK(only(*o, where, {"conditions", "action"}));
+    HF_CHECK(only_members(*o, where, {"conditions", "action"}));
     const json::object& action = object_at(*o, "action");
-    HF_CHECK(only(action, where + "action.", {"type", "parameters"}));
+    HF_CHECK(only_members(action, where + "action.", {"type", "parameters"}));
     const std::string type = text_at(action, "type");
     if (type == "fs-backup" || type == "snapshot" || type == "custom") return bad(where + "action " + type + ": this server does not save the data of volumes yet; it knows skip");
     if (type != "skip") return bad(where + "invalid action type \"" + type + "\"");
@@ -158,7 +151,7 @@ Result<void> ResourcePolicies::read_volume_policies(const json::array& policies)
 }
 
 Result<void> ResourcePolicies::read_filters(const json::object& o) {
-  HF_CHECK(only(o, "includeExcludePolicy.", {"includedClusterScopedResources", "excludedClusterScopedResources", "includedNamespaceScopedResources",
+  HF_CHECK(only_members(o, "includeExcludePolicy.", {"includedClusterScopedResources", "excludedClusterScopedResources", "includedNamespaceScopedResources",
                                              "excludedNamespaceScopedResources"}));
   HF_TRY(cluster_scoped_.included, texts_of(o, "includedClusterScopedResources"));
   HF_TRY(cluster_scoped_.excluded, texts_of(o, "excludedClusterScopedResources"));
@@ -179,7 +172,7 @@ Result<ResourcePolicies> ResourcePolicies::parse(const json::object& config_map)
   HF_TRY(const json::value document, json_of_yaml(std::string(data.begin()->value().get_string())));
   if (!document.is_object()) return bad("it is not a map");
   const json::object& o = document.get_object();
-  HF_CHECK(only(o, "", {"version", "volumePolicies", "includeExcludePolicy", "clusterScopedFilterPolicy", "namespacedFilterPolicies"}));
+  HF_CHECK(only_members(o, "", {"version", "volumePolicies", "includeExcludePolicy", "clusterScopedFilterPolicy", "namespacedFilterPolicies"}));
   if (text_at(o, "version") != "v1") return bad("incompatible version number \"" + text_at(o, "version") + "\" with supported version v1");
   for (const char* unknown : {"clusterScopedFilterPolicy", "namespacedFilterPolicies"}) {
     if (const json::value* v = o.if_contains(unknown); v != nullptr && !v->is_null()) return bad(std::string(unknown) + " is not supported by this server");

@@ -7,7 +7,7 @@
 #include "k8s/spec/credentials_file.h"
 #include "k8s/spec/backup_spec.h"
 #include "k8s/spec/go_duration.h"
-#include "k8s/bucket/gzip_reader.h"
+#include "k8s/bucket/gunzip_stream.h"
 #include "k8s/bucket/gzip_writer.h"
 #include "k8s/backup/related_items.h"
 #include "k8s/backup/resource_filter.h"

@@ -8,8 +8,8 @@ mkdir -p "$out/corpus"
 
 # libstdc++ offers std::expected to compilers with C++20's last concepts paper; clang 16 has what it needs of it.
 flags=(-std=c++2b -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -D__cpp_concepts=202002L
-       -Wno-macro-redefined -I. -include ostream)
-libraries=(-lisal -lcrypto -lpugixml -lboost_json -lyaml-cpp -lcurl -larchive -lre2)
+       -Wno-macro-redefined -I. -DUSE_OS_TZDB=1 -DHAS_STRING_VIEW=1 -include ostream)
+libraries=(-lisal -lcrypto -lpugixml -lboost_json -lyaml-cpp -lcurl -larchive -lre2 -ldate-tz)
 base=(storage/base/status.cc storage/base/bytes.cc storage/base/body_ref.cc storage/base/checksum.cc storage/base/crc64nvme.cc storage/base/digest.cc
       storage/base/random.cc storage/base/times.cc storage/base/names.cc storage/base/text.cc)
 protocol=(s3gw/protocol/s3_error.cc s3gw/protocol/xml.cc s3gw/protocol/operation.cc
@@ -17,9 +17,9 @@ protocol=(s3gw/protocol/s3_error.cc s3gw/protocol/xml.cc s3gw/protocol/operation
 auth=(s3gw/auth/sigv4_check.cc s3gw/auth/sigv4_claim.cc s3gw/auth/chunked_body.cc)
 kube=(k8s/client/json_access.cc k8s/client/cluster_access.cc k8s/client/kubeconfig.cc k8s/client/credentials.cc k8s/client/exec_plugin.cc
       k8s/client/list_splitter.cc k8s/client/api_resource.cc k8s/client/api_client.cc k8s/client/pod_exec.cc k8s/client/api_error.cc k8s/client/event_lines.cc k8s/client/discovery.cc k8s/spec/label_selector.cc k8s/spec/go_duration.cc
-      k8s/spec/hooks.cc k8s/spec/quantity.cc k8s/spec/resource_policies.cc k8s/spec/yaml_json.cc k8s/spec/backup_spec.cc k8s/spec/cron.cc k8s/spec/credentials_file.cc k8s/spec/labels.cc k8s/spec/name_lists.cc k8s/spec/resource_names.cc k8s/backup/resource_filter.cc k8s/backup/related_items.cc k8s/bucket/gzip_reader.cc k8s/bucket/gzip_writer.cc
+      k8s/spec/hooks.cc k8s/spec/quantity.cc k8s/spec/resource_policies.cc k8s/spec/yaml_json.cc k8s/spec/backup_spec.cc k8s/spec/time_zone.cc k8s/spec/cron.cc k8s/spec/credentials_file.cc k8s/spec/labels.cc k8s/spec/name_lists.cc k8s/spec/resource_names.cc k8s/backup/resource_filter.cc k8s/backup/related_items.cc k8s/bucket/gunzip_stream.cc k8s/bucket/gzip_writer.cc
       storage/net/curl_handle.cc storage/net/http_client.cc storage/net/web_socket.cc storage/net/http_types.cc)
-restore=(k8s/bucket/gunzip_stream.cc k8s/bucket/archive_reader.cc k8s/spec/restore_spec.cc k8s/restore/item_path.cc k8s/restore/item_transforms.cc
+restore=(k8s/bucket/archive_reader.cc k8s/spec/restore_spec.cc k8s/restore/item_path.cc k8s/restore/item_transforms.cc
          k8s/restore/service_transform.cc k8s/restore/left_out.cc k8s/restore/merge_patch.cc k8s/restore/json_patch.cc k8s/restore/strategic_patch.cc
          k8s/restore/resource_modifiers.cc)
 log=(storage/log/record.cc storage/log/segment_header.cc storage/log/superblock.cc storage/crypto/aead.cc storage/index/facts.cc)

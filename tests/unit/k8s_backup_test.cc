@@ -3,24 +3,19 @@
 
 #include "k8s/bucket/archive_writer.h"
 #include "k8s/spec/go_duration.h"
-#include "k8s/bucket/gzip_reader.h"
+#include "k8s/bucket/gunzip_stream.h"
 #include "k8s/backup/item_queue.h"
 #include "k8s/bucket/object_stream.h"
 #include "k8s/backup/related_items.h"
 #include "k8s/backup/resource_filter.h"
 #include "k8s/bucket/run_log.h"
 #include "tests/support/store_fixture.h"
+#include "tests/support/json_object.h"
 
 #include <thread>
 
 namespace holdfast::k8s {
 namespace {
-
-json::object object(const char* text) {
-  auto o = parse_object(text);
-  EXPECT_TRUE(o) << text;
-  return o ? *o : json::object();
-}
 
 BackupSpec spec(const char* text) {
   std::vector<std::string> problems;

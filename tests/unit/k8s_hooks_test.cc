@@ -2,21 +2,15 @@
 #include <gtest/gtest.h>
 
 #include "k8s/backup/hook_blocks.h"
-#include "k8s/bucket/gzip_reader.h"
 #include "k8s/hooks/pod_backup_hooks.h"
 #include "k8s/hooks/pod_restore_hooks.h"
+#include "tests/support/json_object.h"
 
 namespace holdfast::k8s {
 namespace {
 
 using namespace std::chrono_literals;
 using Texts = std::vector<std::string>;
-
-json::object object(const std::string& text) {
-  auto o = parse_object(text);
-  EXPECT_TRUE(o) << text;
-  return o ? *o : json::object();
-}
 
 json::object pod(const std::string& name, const std::string& claim = {}, const std::string& annotations = "{}") {
   const std::string volumes = claim.empty() ? "" : R"({"name":"v","persistentVolumeClaim":{"claimName":")" + claim + R"("}})";

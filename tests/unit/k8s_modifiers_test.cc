@@ -5,15 +5,10 @@
 #include "k8s/restore/resource_modifiers.h"
 #include "k8s/restore/strategic_patch.h"
 #include "k8s/spec/yaml_json.h"
+#include "tests/support/json_object.h"
 
 namespace holdfast::k8s {
 namespace {
-
-json::object object(std::string_view text) {
-  auto o = parse_object(text);
-  EXPECT_TRUE(o) << text;
-  return o ? *o : json::object();
-}
 
 TEST(Yaml, IsAnotherWayToWriteJson) {
   const auto read = [](const char* text) { return json_of_yaml(text).value(); };

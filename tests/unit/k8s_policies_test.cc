@@ -4,15 +4,10 @@
 #include "k8s/backup/resource_filter.h"
 #include "k8s/backup/volume_report.h"
 #include "k8s/spec/quantity.h"
+#include "tests/support/json_object.h"
 
 namespace holdfast::k8s {
 namespace {
-
-json::object object(const std::string& text) {
-  auto o = parse_object(text);
-  EXPECT_TRUE(o) << text;
-  return o ? *o : json::object();
-}
 
 Result<ResourcePolicies> policies(const std::string& yaml) { return ResourcePolicies::parse({{"data", json::object{{"policy.yaml", yaml}}}}); }
 

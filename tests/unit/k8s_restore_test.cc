@@ -14,15 +14,10 @@
 #include "k8s/restore/restore_source.h"
 #include "k8s/spec/labels.h"
 #include "storage/base/random.h"
+#include "tests/support/json_object.h"
 
 namespace holdfast::k8s {
 namespace {
-
-json::object object(std::string_view text) {
-  auto o = parse_object(text);
-  EXPECT_TRUE(o) << text;
-  return o ? *o : json::object();
-}
 
 struct Entry {
   std::string path, content;

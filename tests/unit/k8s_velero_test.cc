@@ -40,6 +40,47 @@ TEST(CronTest, SaysWhenAScheduleIsDueNext) {
   EXPECT_EQ("2026-11-21T10:00:01Z", next("@every 10ms", "2026-11-21T10:00:00Z"));
 }
 
+TEST(CronTest, InATimeZone) {
+  EXPECT_EQ("2026-11-22T01:30:00Z", next("TZ=Europe/Paris 30 2 * * *", "2026-11-21T10:00:00Z"));
+  EXPECT_EQ("2026-07-22T00:30:00Z", next("CRON_TZ=Europe/Paris  30 2 * * *", "2026-07-21T10:00:00Z"));
+  EXPECT_EQ("2026-11-21T18:30:00Z", next("TZ=Asia/Kolkata 0 0 22 11 *", "2026-11-21T10:00:00Z"));
+  EXPECT_EQ("2026-11-21T23:00:00Z", next("TZ=Europe/Paris @daily", "2026-11-21T10:00:00Z"));
+  EXPECT_EQ("2026-11-21T11:00:00Z", next("TZ=Europe/Paris @every 1h", "2026-11-21T10:00:00Z"));
+}
+
+TEST(CronTest, WhenClocksAreChanged) {
+  // 2026-03-29: from 02:00 to 03:00 at 01:00 UTC. 2026-10-25: from 03:00 to 02:00 at 01:00 UTC.
+  const char* daily = "TZ=Europe/Berlin 30 2 * * *";
+  EXPECT_EQ("2026-03-29T01:00:00Z", next(daily, "2026-03-28T12:00:00Z"));
+  EXPECT_EQ("2026-03-30T00:30:00Z", next(daily, "2026-03-29T01:00:00Z"));
+  EXPECT_EQ("2026-10-25T00:30:00Z", next(daily, "2026-10-24T12:00:00Z"));
+  EXPECT_EQ("2026-10-26T01:30:00Z", next(daily, "2026-10-25T00:30:00Z"));
+  const char* often = "TZ=Europe/Berlin 0,30 * * * *";
+  EXPECT_EQ("2026-10-25T00:30:00Z", next(often, "2026-10-25T00:00:00Z"));
+  EXPECT_EQ("2026-10-25T01:00:00Z", next(often, "2026-10-25T00:30:00Z"));
+  EXPECT_EQ("2026-10-25T01:30:00Z", next(often, "2026-10-25T01:00:00Z"));
+  EXPECT_EQ("2026-10-25T02:00:00Z", next(often, "2026-10-25T01:30:00Z"));
+  EXPECT_EQ("2026-03-29T01:00:00Z", next(often, "2026-03-29T00:30:00Z"));
+  EXPECT_EQ("2026-03-29T01:30:00Z", next(often, "2026-03-29T01:00:00Z"));
+}
+
+// Every quarter of an hour of two years, in zones with odd rules: each run of a day comes once, in order.
+TEST(CronTest, OnceADayWhateverTheClocksDo) {
+  for (const char* zone : {"Europe/London", "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca", "America/Santiago", "Asia/Beirut"}) {
+    const auto cron = Cron::parse("TZ=" + std::string(zone) + " 30 2 * * *");
+    ASSERT_TRUE(cron) << zone;
+    int64_t at = *parse_iso8601("2026-01-01T12:00:00Z");
+    const int64_t end = *parse_iso8601("2028-01-01T12:00:00Z");
+    int runs = 0;
+    for (std::optional<int64_t> due = cron->next(at); due && *due <= end; due = cron->next(at), ++runs) {
+      ASSERT_GT(*due, at) << zone;
+      ASSERT_GT(*due - at, runs == 0 ? 0 : 22LL * 3'600'000) << zone << " " << rfc3339(*due);
+      at = *due;
+    }
+    EXPECT_EQ(730, runs) << zone;
+  }
+}
+
 TEST(CronTest, WhatIsNoneIsNamed) {
   EXPECT_EQ("expected exactly 5 fields, found 4", next("* * * *", "2026-11-21T10:00:00Z"));
   EXPECT_EQ("\"61\" is no minute: it must lie within 0 and 59", next("61 * * * *", "2026-11-21T10:00:00Z"));
@@ -50,7 +91,9 @@ TEST(CronTest, WhatIsNoneIsNamed) {
   EXPECT_EQ("\",\" is no minute: nothing is in it", next(", * * * *", "2026-11-21T10:00:00Z"));
   EXPECT_EQ("unrecognized descriptor: @often", next("@often", "2026-11-21T10:00:00Z"));
   EXPECT_EQ("\"soon\" is no duration", next("@every soon", "2026-11-21T10:00:00Z"));
-  EXPECT_EQ("time zones are not supported: write it in UTC", next("TZ=Europe/Paris 0 0 * * *", "2026-11-21T10:00:00Z"));
+  EXPECT_EQ("there is no time zone \"Europe/Atlantis\"", next("TZ=Europe/Atlantis 0 0 * * *", "2026-11-21T10:00:00Z"));
+  EXPECT_EQ("there is no time zone \"../../../etc/passwd\"", next("TZ=../../../etc/passwd 0 0 * * *", "2026-11-21T10:00:00Z"));
+  EXPECT_EQ("there is nothing behind the time zone", next("TZ=Europe/Paris", "2026-11-21T10:00:00Z"));
   EXPECT_FALSE(Cron::parse(std::string(5000, '*')));
 }
 
