@@ -3,6 +3,8 @@
 import http.client
 import http.server
 import json
+import select
+import socket
 import ssl
 import threading
 
@@ -13,7 +15,7 @@ class ApiProxy:
     """`rule(method, path, headers)` gives None to pass a request on, or an action:
 
     ("status", code, headers, document)   answers so
-    ("cut", n)                            passes n bytes of the answer on and drops the connection
+    ("cut", n)                            passes n bytes of the answer on (of a WebSocket: behind its headers) and drops the connection
     ("hang",)                             answers nothing until the proxy ends
     """
 
@@ -56,6 +58,8 @@ class ApiProxy:
                     self.close_connection = True
 
             def pass_on(self, body, limit):
+                if self.headers.get("Upgrade"):
+                    return self.tunnel(limit)
                 connection = http.client.HTTPSConnection(server, context=upstream, timeout=120)
                 try:
                     kept = {k: v for k, v in self.headers.items() if k.lower() in ("accept", "content-type")}
@@ -67,6 +71,31 @@ class ApiProxy:
                         self.respond(answer.status, {"Content-Type": answer.headers.get("Content-Type", "")}, answer.read(), limit)
                 finally:
                     connection.close()
+
+            def tunnel(self, limit):
+                self.close_connection = True
+                host, port = server.split(":")
+                with socket.create_connection((host, int(port))) as plain, upstream.wrap_socket(plain, server_hostname=host) as up:
+                    kept = [f"{k}: {v}" for k, v in self.headers.items() if k.lower() in ("upgrade", "connection") or k.lower().startswith("sec-websocket")]
+                    up.sendall("\r\n".join([f"{self.command} {self.path} HTTP/1.1", f"Host: {server}", *kept, "", ""]).encode())
+                    answered = b""
+                    while b"\r\n\r\n" not in answered:
+                        answered += up.recv(1) or b"\r\n\r\n"
+                    self.connection.sendall(answered)
+                    self.relay(up, limit)
+
+            def relay(self, up, limit):
+                while True:
+                    ready = [up] if up.pending() else select.select([up, self.connection], [], [])[0]
+                    for side, other in ((up, self.connection), (self.connection, up)):
+                        if side not in ready:
+                            continue
+                        piece = side.recv(65536)
+                        if side is up and limit is not None:
+                            piece, limit = piece[:limit], limit - len(piece)
+                        other.sendall(piece)
+                        if not piece or (limit is not None and limit <= 0):
+                            return
 
             def stream(self, answer):
                 self.send_response(answer.status)

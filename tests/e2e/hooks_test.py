@@ -3,6 +3,7 @@
 import json
 import unittest
 
+from api_proxy import ApiProxy
 from harness import Stage, run, wait_until
 from kube_cluster import KubeCluster, script
 
@@ -118,6 +119,56 @@ class HooksTest(unittest.TestCase):
         self.assertNotIn("- shop/bad\n", described)
         self.assertIn("command terminated with exit code 3", described)
         self.assertIn("timed out after 1", described)
+
+    def back_up_through(self, name, rule, phase):
+        """By `holdfast`, over a proxy that fails."""
+        proxy = ApiProxy(self.cluster, self.stage.directory)
+        self.addCleanup(proxy.close)
+        config = proxy.kubeconfig(self.stage.directory / f"{name}.conf", {"token": "t"})
+        self.daemon.cli("cluster", "add", name, "--no-velero-objects", "--kubeconfig", str(config))
+        self.addCleanup(self.daemon.cli, "cluster", "remove", name)
+        proxy.rule = rule
+        done = self.daemon.cli("--output", "json", "backup", "create", name, "--cluster", name, "--include-namespaces", "shop", "--include-resources", "pods", "--wait", check=False)
+        ended = json.loads(done.stdout)
+        log = self.daemon.cli("backup", "logs", name, "--cluster", name).stdout
+        self.assertEqual(phase, ended["phase"], log)
+        self.assertEqual(1, log.count("Backed up a total of 1 items"), log)
+        return log
+
+    def test_a_connection_that_is_cut_during_a_hook(self):
+        self.run_pods(pod("db", {**hook("pre", say("frozen")), **hook("post", say("thawed"))}))
+        tries = []
+
+        def cut_the_first(method, path, headers):
+            if "/exec?" not in path:
+                return None
+            tries.append(path)
+            return ("cut", 1) if len(tries) == 1 else None
+
+        log = self.back_up_through("cut", cut_the_first, "PartiallyFailed")
+        self.assertIn("its pre hook <from-annotation> failed", log)
+        self.assertIn(self.said("db"), (["thawed"], ["frozen", "thawed"]))  # whether the command had begun nobody can say
+
+    def test_a_server_that_refuses_to_run_a_hook_for_a_while(self):
+        """What has not begun is tried again; what has is not."""
+        self.run_pods(pod("db", {**hook("pre", say("frozen")), **hook("post", say("thawed"))}))
+        tries = []
+
+        def refuse_twice(method, path, headers):
+            if "/exec?" not in path:
+                return None
+            tries.append(path)
+            return ("status", 503, {}, {"kind": "Status", "message": "overloaded"}) if len(tries) <= 2 else None
+
+        self.back_up_through("busy", refuse_twice, "Completed")
+        self.assertEqual(["frozen", "thawed"], self.said("db"))
+
+        def forbid(method, path, headers):
+            return ("status", 403, {}, {"kind": "Status", "message": "pods db is forbidden: no exec here"}) if "/exec?" in path else None
+
+        log = self.back_up_through("forbidden", forbid, "PartiallyFailed")
+        self.assertIn("no exec here", log)
+        self.assertEqual(["frozen", "thawed"], self.said("db"))
 
     def test_hooks_after_a_restore(self):
         annotations = {"post.hook.restore.velero.io/command": json.dumps(say("restored")), "post.hook.restore.velero.io/container": "main",
