@@ -84,6 +84,28 @@ TEST(WebSocket, ReadsWhatTheServerSaysUntilItCloses) {
   EXPECT_EQ("Bearer t", std::string(seen[http::field::authorization]));
 }
 
+TEST(WebSocket, GoesThroughAProxy) {
+  http::request<http::empty_body> asked;
+  OneConnection proxy([&](Socket socket) {
+    boost::beast::flat_buffer buffer;
+    http::request_parser<http::empty_body> parser;
+    http::read_header(socket, buffer, parser);
+    asked = parser.get();
+    asio::write(socket, asio::buffer(std::string("HTTP/1.1 200 OK\r\n\r\n")));
+    Server server = accepted(std::move(socket));
+    server.write(asio::buffer(std::string("through")));
+  });
+  HttpEndpoint endpoint;
+  endpoint.base_url = "http://cluster.example:6443";
+  endpoint.proxy_url = proxy.endpoint().base_url;
+  ClientResponse refusal;
+  const auto socket = WebSocket::open(endpoint, request(), "two", refusal);
+  ASSERT_TRUE(socket) << socket.error().message();
+  EXPECT_EQ("through", (*socket)->read().value().value());
+  EXPECT_EQ("CONNECT cluster.example:6443", std::string(asked.method_string()) + " " + std::string(asked.target()));
+  EXPECT_EQ("", std::string(asked[http::field::authorization]));  // which is the server's, not the proxy's
+}
+
 TEST(WebSocket, ARefusalIsHandedOn) {
   OneConnection connection([](Socket socket) {
     http::request<http::empty_body> upgrade;
