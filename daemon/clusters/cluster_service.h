@@ -74,11 +74,11 @@ class LocalClusters final : public ClusterService {
   void wake_server(const std::string& name);
   std::shared_ptr<Served> served(const std::string& name) const;  // nullptr: not served
   bool is_serving(const std::string& name) const;
+  // Of its server; one cluster may be registered under two names.
+  std::string server_id(const std::string& cluster) const { return appliance_id_ + "/" + cluster; }
 
   const ClusterServiceParts p_;
   ClusterRegistry registry_;
-  // Of its server; one cluster may be registered under two names.
-  std::string server_id(const std::string& cluster) const { return appliance_id_ + "/" + cluster; }
   std::string appliance_id_;
   uint64_t generation_ = 0;
   // Before what looks there until its end.

@@ -200,11 +200,11 @@ Result<void> Collector::take(const ApiResource& r, std::string_view raw, From fr
   if (!wanted(r, metadata, from == From::kRelation)) return {};
   if (!name_space.empty()) namespaces_[name_space].tracked = true;
   if (group_resource == "pods" && from != From::kHooks) {
-    blocks_.note(*object);
     if (hooks_.any_for(*object)) {
       blocks_.add(*object, from == From::kOrderedList);
       return {};
     }
+    blocks_.note(*object);
   }
   if (!items_.add(r, name_space, name)) return {};
   const auto changed = changed_for_backup(group_resource, *object, backup_name_);

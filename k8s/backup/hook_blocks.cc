@@ -1,6 +1,6 @@
 #include "k8s/backup/hook_blocks.h"
 
-#include <algorithm>
+#include "k8s/backup/related_items.h"
 
 namespace holdfast::k8s {
 
@@ -8,12 +8,8 @@ namespace {
 
 std::vector<std::string> claims_of(const json::object& pod) {
   std::vector<std::string> out;
-  const std::string name_space = text_at(object_at(pod, "metadata"), "namespace");
-  for (const json::value& v : array_at(object_at(pod, "spec"), "volumes")) {
-    const json::object* volume = v.if_object();
-    if (volume == nullptr) continue;
-    const std::string claim = text_at(object_at(*volume, "persistentVolumeClaim"), "claimName");
-    if (!claim.empty()) out.push_back(name_space + "/" + claim);
+  for (const ItemRef& item : related_items("pods", pod, {})) {
+    if (item.group_resource == "persistentvolumeclaims") out.push_back(item.name_space + "/" + item.name);
   }
   return out;
 }
@@ -33,19 +29,21 @@ size_t HookBlocks::root(size_t group) {
 
 void HookBlocks::join(size_t a, size_t b) { parent_[root(a)] = root(b); }
 
-void HookBlocks::note(const json::object& pod) {
+std::optional<size_t> HookBlocks::group_of_pod(const json::object& pod) {
   const std::vector<std::string> claims = claims_of(pod);
   for (const std::string& claim : claims) join(group_of(claim), group_of(claims.front()));
+  return claims.empty() ? std::nullopt : std::optional(group_of(claims.front()));
 }
+
+void HookBlocks::note(const json::object& pod) { (void)group_of_pod(pod); }
 
 void HookBlocks::add(const json::object& pod, bool ordered) {
   const json::object& metadata = object_at(pod, "metadata");
   const std::string name = text_at(metadata, "name"), name_space = text_at(metadata, "namespace");
   if (!known_.insert(name_space + "/" + name).second) return;
-  note(pod);
-  const std::vector<std::string> claims = claims_of(pod);
-  const size_t group = claims.empty() ? parent_.size() : group_of(claims.front());
-  if (claims.empty()) parent_.push_back(group);
+  const auto shared = group_of_pod(pod);
+  const size_t group = shared.value_or(parent_.size());
+  if (!shared) parent_.push_back(group);
   if (ordered && !ordered_) ordered_ = group;
   if (ordered) join(group, *ordered_);
   hooked_.push_back({{"pods", name_space, name}, group});

@@ -15,7 +15,7 @@ namespace holdfast::k8s {
 // of its pods is taken, all post hooks after that. Not thread-safe.
 class HookBlocks {
  public:
-  // Every pod, also without hooks: it may join others by what it mounts.
+  // A pod without hooks: it may join others by what it mounts.
   void note(const json::object& pod);
   // A pod with hooks. `ordered`: the backup's order names it.
   void add(const json::object& pod, bool ordered);
@@ -24,6 +24,8 @@ class HookBlocks {
 
  private:
   size_t group_of(const std::string& claim);
+  // That of its claims, which it joins; nothing where it has none.
+  std::optional<size_t> group_of_pod(const json::object& pod);
   size_t root(size_t group);
   void join(size_t a, size_t b);
 

@@ -7,6 +7,7 @@ namespace holdfast::k8s {
 namespace {
 
 constexpr size_t kWorkers = 8;
+constexpr const char* kEndedByFailure = "another hook failed whose onError is Fail";
 
 std::string key_of(const json::object& pod) {
   const json::object& metadata = object_at(pod, "metadata");
@@ -190,7 +191,7 @@ void PodRestoreHooks::run(const Task& task) {
     const auto waited = SteadyClock::now() - task.pod->made;
     std::unique_lock lock(mutex_);
     if (ended_by_failure_ || over_) {
-      fail(*task.pod, h, ended_by_failure_ ? "it was not run: another hook failed whose onError is Fail" : "it was not run: the restore has ended");
+      fail(*task.pod, h, std::string("it was not run: ") + (ended_by_failure_ ? kEndedByFailure : "the restore has ended"));
       continue;
     }
     lock.unlock();
@@ -209,7 +210,7 @@ void PodRestoreHooks::finish(const std::function<bool()>& go_on) {
   std::unique_lock lock(mutex_);
   last_moment_ = SteadyClock::now() + p_.longest_wait;
   while (pending_ > 0 && go_on() && !ended_by_failure_) changed_.wait_for(lock, std::chrono::milliseconds(200));
-  for (Pod& pod : pods_) end_pending(pod, ended_by_failure_ ? "another hook failed whose onError is Fail" : "the server was stopped");
+  for (Pod& pod : pods_) end_pending(pod, ended_by_failure_ ? kEndedByFailure : "the server was stopped");
   changed_.wait(lock, [&] { return pending_ == 0; });
 }
 

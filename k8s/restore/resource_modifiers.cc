@@ -185,11 +185,7 @@ Result<void> read_rule(const json::object& o, auto& rule) {
 }  // namespace
 
 Result<ResourceModifiers> ResourceModifiers::parse(const json::object& config_map) {
-  const json::object& data = object_at(config_map, "data");
-  if (data.size() != 1 || !data.begin()->value().is_string()) return bad("illegal resource modifiers: the ConfigMap must have one key");
-  HF_TRY(const json::value document, json_of_yaml(std::string(data.begin()->value().get_string())));
-  if (!document.is_object()) return bad("it is not a map");
-  const json::object& root = document.get_object();
+  HF_TRY(const json::object root, map_in(config_map, "illegal resource modifiers: "));
   HF_CHECK(only_members(root, "", {"version", "resourceModifierRules"}));
   if (lower(view_at(root, "version")) != "v1") return bad("unsupported resource modifier version " + text_at(root, "version"));
   ResourceModifiers out;

@@ -167,11 +167,7 @@ Result<void> ResourcePolicies::read_filters(const json::object& o) {
 }
 
 Result<ResourcePolicies> ResourcePolicies::parse(const json::object& config_map) {
-  const json::object& data = object_at(config_map, "data");
-  if (data.size() != 1 || !data.begin()->value().is_string()) return bad("the ConfigMap must have one key");
-  HF_TRY(const json::value document, json_of_yaml(std::string(data.begin()->value().get_string())));
-  if (!document.is_object()) return bad("it is not a map");
-  const json::object& o = document.get_object();
+  HF_TRY(const json::object o, map_in(config_map));
   HF_CHECK(only_members(o, "", {"version", "volumePolicies", "includeExcludePolicy", "clusterScopedFilterPolicy", "namespacedFilterPolicies"}));
   if (text_at(o, "version") != "v1") return bad("incompatible version number \"" + text_at(o, "version") + "\" with supported version v1");
   for (const char* unknown : {"clusterScopedFilterPolicy", "namespacedFilterPolicies"}) {

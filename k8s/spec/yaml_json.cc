@@ -79,4 +79,12 @@ Result<json::value> json_of_yaml(const std::string& text) {
   }
 }
 
+Result<json::object> map_in(const json::object& config_map, const std::string& what) {
+  const json::object& data = object_at(config_map, "data");
+  if (data.size() != 1 || !data.begin()->value().is_string()) return error(Code::kInvalidArgument, what + "the ConfigMap must have one key");
+  HF_TRY(json::value document, json_of_yaml(std::string(data.begin()->value().get_string())));
+  if (!document.is_object()) return error(Code::kInvalidArgument, "it is not a map");
+  return std::move(document.get_object());
+}
+
 }  // namespace holdfast::k8s

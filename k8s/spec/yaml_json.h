@@ -9,4 +9,7 @@ namespace holdfast::k8s {
 // booleans and null as in YAML 1.2; quoted ones are texts.
 Result<json::value> json_of_yaml(const std::string& text);
 
+// The map that stands, as YAML, under the one key of a ConfigMap. `what` stands before what is wrong with the ConfigMap itself.
+Result<json::object> map_in(const json::object& config_map, const std::string& what = {});
+
 }  // namespace holdfast::k8s

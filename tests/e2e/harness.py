@@ -199,6 +199,14 @@ class Daemon:
             assert done.returncode == 0, done.stdout + done.stderr
         return done
 
+    def cluster(self, name):
+        """What `cluster list` says of it."""
+        listed = json.loads(self.cli("--output", "json", "cluster", "list").stdout)["clusters"]
+        return next(c for c in listed if c["name"] == name)
+
+    def await_role(self, role, cluster, seconds=60):
+        wait_until(f"the role {role}", lambda: self.cluster(cluster)["role"] == role, seconds)
+
     def s3(self):
         import boto3  # only in the tests' own environment
         import botocore.config

@@ -39,7 +39,7 @@ class HooksTest(unittest.TestCase):
         cls.addClassCleanup(cls.stage.close)
         cls.daemon = cls.stage.daemon
         cls.daemon.cli("cluster", "add", "prod", "--kubeconfig", str(cls.cluster.kubeconfig))
-        wait_until("the cluster to be served", lambda: json.loads(cls.daemon.cli("--output", "json", "cluster", "list").stdout)["clusters"][0]["role"] == "serving")
+        cls.daemon.await_role("serving", "prod")
 
     def setUp(self):
         self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}},

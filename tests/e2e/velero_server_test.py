@@ -42,12 +42,11 @@ class VeleroServerTest(ClusterTest):
         self.daemon.cli("cluster", "remove", cluster, check=False)
 
     def role(self, daemon=None, cluster=None):
-        listed = json.loads((daemon or self.daemon).cli("--output", "json", "cluster", "list").stdout)["clusters"]
-        mine = next(c for c in listed if c["name"] == (cluster or self.name))
+        mine = (daemon or self.daemon).cluster(cluster or self.name)
         return mine["role"], mine["role_reason"]
 
     def await_role(self, role, daemon=None, cluster=None, seconds=60):
-        wait_until(f"the role {role}", lambda: self.role(daemon, cluster)[0] == role, seconds)
+        (daemon or self.daemon).await_role(role, cluster or self.name, seconds)
 
     def kubectl(self, *arguments, **options):
         return self.cluster.kubectl("-n", self.name, *arguments, **options)
@@ -198,8 +197,7 @@ class VeleroServerTest(ClusterTest):
         self.s3.put_object(Bucket="holdfast", Key=place + "junk/x", Body=b"")
         wait_until("the folder to be named", lambda: "invalid top-level directories: [junk]" in self.object("bsl", "default")["status"].get("message", ""))
         self.assertEqual("Available", self.phase("bsl", "default"))
-        listed = json.loads(self.daemon.cli("--output", "json", "cluster", "list").stdout)["clusters"]
-        self.assertEqual("", next(c for c in listed if c["name"] == self.name)["alarm"])
+        self.assertEqual("", self.daemon.cluster(self.name)["alarm"])
         document = json.loads(self.s3.get_object(Bucket="holdfast", Key=place + "backups/mine/velero-backup.json")["Body"].read())
         document["metadata"]["name"] = "theirs"
         document["metadata"]["annotations"].pop("holdfast.io/server")

@@ -18,17 +18,10 @@ class VeleroTakeoverTest(unittest.TestCase):
         cls.addClassCleanup(cls.stage.close)
         cls.daemon = cls.stage.daemon
         cls.daemon.cli("cluster", "add", "prod", "--kubeconfig", str(cls.cluster.kubeconfig))
-        cls.await_role("serving")
+        cls.daemon.await_role("serving", "prod")
         cls.cluster.kubectl("apply", "-f", str(KUBE / "manifests" / "csi-demo.yaml"))
         cls.cluster.kubectl("-n", "csid", "wait", "--for=condition=Ready", "pod/writer", "--timeout=120s")
         wait_until("the volume's data", lambda: "/d/f" in cls.cluster.kubectl("-n", "csid", "exec", "writer", "--", "sh", "-c", "ls /d/f || true"), 60)
-
-    @classmethod
-    def await_role(cls, role):
-        def now():
-            return json.loads(cls.daemon.cli("--output", "json", "cluster", "list").stdout)["clusters"][0]["role"]
-
-        wait_until(f"the role {role}", lambda: now() == role, 60)
 
     def kubectl(self, *arguments, **options):
         return self.cluster.kubectl(*arguments, **options)
@@ -55,7 +48,7 @@ class VeleroTakeoverTest(unittest.TestCase):
 
         # Velero finds the location that Holdfast has made, with key and authority, and works with it.
         script("velero-in.sh", self.cluster.name, S3=self.daemon.endpoint, CACERT=str(self.certificate.certificate), BUCKET="unused")
-        self.await_role("observing")
+        self.daemon.await_role("observing", "prod")
         wait_until("Velero to end what it did not begin", lambda: self.backup("halfway")["status"]["phase"] == "Failed", 60)
         self.assertIn("during the server starting", self.backup("halfway")["status"]["failureReason"])
         self.make_backup("theirs")
@@ -71,7 +64,7 @@ class VeleroTakeoverTest(unittest.TestCase):
         self.assertLessEqual({"ours", "theirs", "through"}, {b["name"] for b in json.loads(self.daemon.cli("--output", "json", "backup", "list").stdout)["backups"]})
 
         self.kubectl("-n", "velero", "scale", "deployment", "velero", "--replicas=0")
-        self.await_role("serving")
+        self.daemon.await_role("serving", "prod")
         self.make_backup("again")
         self.assertTrue(self.end_of("again"))
         self.assertEqual(0, self.daemon.cli("status", check=False).returncode)  # what Velero made in its time is no alarm
