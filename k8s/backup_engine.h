@@ -58,6 +58,8 @@ struct RestorePoint {
   std::string name, phase, started, completed, expires;
   uint64_t items = 0, warnings = 0, errors = 0;
   bool kept_by_ttl = false;  // it bears kKeptByTtl: what made it sees to its expiry
+  // False: Velero made it and has not finished it; it shows a backup when the archive is there, as "Finalizing".
+  bool has_ended() const { return !phase.starts_with("Finalizing") && !phase.starts_with("WaitingForPluginOperations"); }
 };
 
 // Annotation of restore points that Holdfast made and removes when their TTL is over.

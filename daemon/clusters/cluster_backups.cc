@@ -71,8 +71,9 @@ Result<std::vector<RunStatus>> LocalClusters::backups(const std::string& cluster
   HF_TRY(const auto points, k8s::list_restore_points(place_of(c.status)));
   for (const k8s::RestorePoint& p : points) {
     // One that has just ended may still stand among those that run.
-    std::erase_if(out, [&](const RunStatus& job) { return job.name == p.name; });
-    out.push_back(status_of(p));
+    const auto job = std::find_if(out.begin(), out.end(), [&](const RunStatus& s) { return s.name == p.name; });
+    if (job == out.end()) out.push_back(status_of(p));
+    else if (p.has_ended()) *job = status_of(p);
   }
   std::sort(out.begin(), out.end(), [](const RunStatus& a, const RunStatus& b) { return std::pair(a.started, a.name) < std::pair(b.started, b.name); });
   return out;
@@ -82,10 +83,11 @@ Result<RunStatus> LocalClusters::backup(const std::string& cluster, const std::s
   HF_TRY(const RegisteredCluster c, registry_.find(cluster));
   const auto jobs = backups_.of(cluster);  // before the restore point: a job that ends in between has become one
   HF_TRY(const auto point, k8s::find_restore_point(place_of(c.status), name));
-  if (point) return status_of(*point);
+  if (point && point->has_ended()) return status_of(*point);
   for (const RunStatus& s : jobs) {
     if (s.name == name) return s;
   }
+  if (point) return status_of(*point);
   return error(Code::kNotFound, "there is no backup \"" + name + "\" of cluster \"" + cluster + "\"");
 }
 

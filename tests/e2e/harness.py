@@ -199,6 +199,12 @@ class Daemon:
             assert done.returncode == 0, done.stdout + done.stderr
         return done
 
+    def ask(self, path):
+        """The admin API's answer."""
+        done = subprocess.run(["curl", "-sS", "--fail-with-body", "--unix-socket", str(self.run / "admin.sock"), "http://holdfast" + path], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return json.loads(done.stdout)
+
     def cluster(self, name):
         """What `cluster list` says of it."""
         listed = json.loads(self.cli("--output", "json", "cluster", "list").stdout)["clusters"]

@@ -95,6 +95,30 @@ class VeleroServerTest(ClusterTest):
         refused = self.daemon.cli("backup", "create", "b", "--cluster", self.name, "--by-velero", check=False)
         self.assertIn("Velero does not serve cluster", refused.stderr)
 
+    def test_shown_before_velero_has_ended_it(self):
+        """Velero writes velero-backup.json twice; between the two the backup has not ended, whatever is in the bucket."""
+        self.back_up("first")  # it ends when the location is available
+        self.await_phase("backup", "first", "Completed")
+        self.kubectl("create", "-f", "-", input=json.dumps({**VELERO, "metadata": {"name": "velero", "namespace": self.name}}))
+        self.await_role("observing")
+        self.daemon.cli("backup", "create", "through", "--cluster", self.name, "--by-velero")
+        wait_until("its object", lambda: "through" in self.names("backups"))
+        document = self.object("backup", "through")
+
+        def reach(phase):
+            document["status"] = {"phase": phase, "startTimestamp": "2026-01-01T00:00:00Z", "progress": {"itemsBackedUp": 7}}
+            self.s3.put_object(Bucket="holdfast", Key=f"clusters/{self.name}/backups/through/velero-backup.json", Body=json.dumps(document))
+            self.kubectl("patch", "backup", "through", "--type=merge", "-p", json.dumps({"status": document["status"]}))
+
+        def shown():
+            one, listed = (self.daemon.ask(f"/v1/clusters/{self.name}/backups{which}") for which in ("/through", ""))
+            return {one["phase"], *(b["phase"] for b in listed["backups"] if b["name"] == "through")}
+
+        reach("Finalizing")
+        self.assertEqual({"InProgress"}, shown())
+        reach("Completed")
+        wait_until("its end", lambda: shown() == {"Completed"})
+
     def test_no_write_after_velero_is_there(self):
         """It is looked for before each write: between two looks there is no gap."""
         self.back_up("before")
