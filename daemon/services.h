@@ -1,9 +1,11 @@
 // What the admin API, the console and the command line may do: the same services that everything else uses.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
+#include "daemon/policies.h"
 #include "storage/bucket_store.h"
 
 namespace holdfast {
@@ -78,6 +80,7 @@ struct RunStatus {
   uint64_t items = 0, warnings = 0, errors = 0;
   std::vector<std::string> validation_errors;
   std::string expires;              // of a restore point
+  std::string policy, tier;         // of a restore point: that asked for it
   std::string backup;               // of a restore: what from
   uint64_t total = 0;               // of a restore: how many items it has to see to
   std::vector<std::string> lacks;   // of a restore: what the cluster lacks for it
@@ -89,6 +92,8 @@ struct NewBackup {
   std::string name;
   std::string spec = "{}";  // Backup.spec as JSON
   bool by_velero = false;   // where Velero serves the cluster: have it make the backup, volumes too
+  std::map<std::string, std::string> labels, annotations;
+  bool kept_by_ttl = true;  // false: whoever asked for it sees to its end
 };
 
 struct NewRestore {
@@ -128,7 +133,10 @@ class ClusterService {
   virtual Result<std::string> backup_log(const std::string& cluster, const std::string& name) = 0;
   // From this offset on, as much as fits into one answer. kInvalidArgument: behind its end.
   virtual Result<ArchivePiece> backup_archive(const std::string& cluster, const std::string& name, uint64_t offset_bytes) = 0;
+  // Where Velero serves the cluster, Velero is asked to, for what it keeps of volumes goes with it: then it is gone some time later.
   virtual Result<void> delete_backup(const std::string& cluster, const std::string& name) = 0;
+  // One that waits or runs ends as failed, soon.
+  virtual void cancel_backup(const std::string& cluster, const std::string& name) = 0;
 
   // The same for restores into a cluster. A plan is kept until five newer ones were made, or the daemon ends.
   virtual Result<void> start_restore(const std::string& cluster, const NewRestore& restore) = 0;
@@ -145,6 +153,7 @@ struct Services {
   UserStore* users = nullptr;
   PoolService* pools = nullptr;
   ClusterService* clusters = nullptr;
+  PolicyService* policies = nullptr;
 };
 
 }  // namespace holdfast

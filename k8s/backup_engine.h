@@ -53,11 +53,16 @@ struct EngineServices {
 BackupOutcome back_up(const ClusterAccess& access, const BackupPlace& place, const BackupOrder& order, EngineServices services,
                       BackupProgress& progress, std::stop_token stop);
 
+// A Backup.spec as JSON that nobody has asked for yet. kInvalidArgument: every one of the things that are wrong with it; also
+// a field that Backup.spec does not have.
+Result<void> check_backup_spec(const std::string& spec);
+
 // A restore point as the bucket has it.
 struct RestorePoint {
   std::string name, phase, started, completed, expires;
   uint64_t items = 0, warnings = 0, errors = 0;
   bool kept_by_ttl = false;  // it bears kKeptByTtl: what made it sees to its expiry
+  std::string policy, tier;  // that asked for it; empty: none did
   // False: Velero made it and has not finished it; it shows a backup when the archive is there, as "Finalizing".
   bool has_ended() const { return !phase.starts_with("Finalizing") && !phase.starts_with("WaitingForPluginOperations"); }
 };
@@ -65,6 +70,11 @@ struct RestorePoint {
 // Annotation of restore points that Holdfast made and removes when their TTL is over.
 inline constexpr const char* kKeptBy = "holdfast.io/kept-by";
 inline constexpr const char* kKeptByTtl = "ttl";
+// Annotations of what a policy asked for, in its tier; its retention sees to its end.
+inline constexpr const char* kPolicyAnnotation = "holdfast.io/policy";
+inline constexpr const char* kTierAnnotation = "holdfast.io/tier";
+// The run that asked: another number each time. What bears the same one is the same backup.
+inline constexpr const char* kRunAnnotation = "holdfast.io/run";
 
 // Annotation of what a server of this appliance makes or works on: its id.
 inline constexpr const char* kServerAnnotation = "holdfast.io/server";

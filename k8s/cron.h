@@ -24,6 +24,8 @@ class Cron {
 
   // The first time after `unix_ms`, to the second, in Unix ms; none: never within five years.
   std::optional<int64_t> next(int64_t unix_ms) const;
+  // The last time after `after_ms` that is not after `until_ms`; none: there is none. "@every" counts from `after_ms`.
+  std::optional<int64_t> last(int64_t after_ms, int64_t until_ms) const;
 
  private:
   Result<void> parse_fields(std::string_view text);

@@ -92,7 +92,10 @@ class VeleroServer {
   virtual void wake() = 0;
   // Where another server answers to the objects: has it make a backup, by a Backup object in the location that lies at
   // `place`, and blocks until it has ended. Its volumes are that server's to save.
+  // One that was begun already, by the same run (kRunAnnotation), is followed on.
   virtual BackupOutcome back_up_by_other(const BackupPlace& place, const BackupOrder& order, BackupProgress& progress, std::stop_token stop) = 0;
+  // Where another server answers to the objects: asks it to delete a backup. Asking again changes nothing.
+  virtual Result<void> delete_by_other(const std::string& backup) = 0;
 };
 
 // Finalizer of Restore objects, Velero's own: while it is there, the server sees to what lies in the bucket of them.

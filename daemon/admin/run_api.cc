@@ -17,6 +17,8 @@ json::object to_json(const RunStatus& r) {
 json::object backup_json(const RunStatus& r) {
   json::object o = to_json(r);
   o["expires"] = r.expires;
+  o["policy"] = r.policy;
+  o["tier"] = r.tier;
   return o;
 }
 

@@ -13,6 +13,8 @@
 #include "daemon/app/pool_service.h"
 #include "daemon/app/secrets.h"
 #include "daemon/clusters/cluster_service.h"
+#include "daemon/scheduler/cluster_backup_maker.h"
+#include "daemon/scheduler/scheduler.h"
 #include "s3gw/gateway.h"
 #include "storage/base/log.h"
 
@@ -69,8 +71,12 @@ class Daemon {
     store_ = std::make_unique<Store>(pools);
     local_pools_ = std::make_unique<LocalPools>(*store_);
     clusters_ = std::make_unique<LocalClusters>(ClusterServiceParts{store_.get(), store_.get(), store_.get(), store_.get(), &clock_, &random_,
-                                                                     [this] { return clock_is_sure(); }, c_.state_dir, face()});
+                                                                     [this] { return clock_is_sure(); }, [this] { scheduler_->wake(); }, c_.state_dir, face()});
+    backup_maker_ = std::make_unique<ClusterBackupMaker>(*clusters_);
+    scheduler_ = std::make_unique<Scheduler>(SchedulerParts{store_.get(), backup_maker_.get(), &clock_, &random_, [this] { return clock_is_sure(); }});
     clusters_->start();
+    scheduler_->load();
+    scheduler_->start();
     HF_CHECK(start_s3());
     return start_admin();
   }
@@ -93,7 +99,9 @@ class Daemon {
     s3_->stop(c_.stop_deadline_s);
     if (admin_) admin_->stop(2);
     workers_.join();
+    scheduler_->stop();
     clusters_.reset();  // ends running backups
+    scheduler_.reset();
     local_pools_.reset();
     for (auto& pool : pools_) pool->close();
   }
@@ -161,7 +169,7 @@ class Daemon {
 
   Result<void> start_admin() {
     AdminApiOptions options;
-    options.services = {store_.get(), store_.get(), local_pools_.get(), clusters_.get()};
+    options.services = {store_.get(), store_.get(), local_pools_.get(), clusters_.get(), scheduler_.get()};
     options.metrics = &metrics_;
     options.random = &random_;
     options.workers = &workers_;
@@ -192,7 +200,9 @@ class Daemon {
   std::vector<std::unique_ptr<Pool>> pools_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<LocalPools> local_pools_;
+  std::unique_ptr<Scheduler> scheduler_;  // outlives the clusters, which tell it of ended backups
   std::unique_ptr<LocalClusters> clusters_;
+  std::unique_ptr<ClusterBackupMaker> backup_maker_;
   std::unique_ptr<HttpServer> s3_, admin_;
 };
 

@@ -28,5 +28,7 @@ void add_pool_commands(CLI::App& pool, CliContext& context);
 void add_cluster_commands(CLI::App& app, CliContext& context);
 void add_backup_commands(CLI::App& app, CliContext& context);
 void add_restore_commands(CLI::App& app, CliContext& context);
+// `policy` and `retention`.
+void add_policy_commands(CLI::App& app, CliContext& context);
 
 }  // namespace holdfast

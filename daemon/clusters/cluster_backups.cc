@@ -19,6 +19,8 @@ RunStatus status_of(const k8s::RestorePoint& p) {
   s.items = p.items;
   s.warnings = p.warnings;
   s.errors = p.errors;
+  s.policy = p.policy;
+  s.tier = p.tier;
   return s;
 }
 
@@ -45,8 +47,10 @@ Result<void> LocalClusters::start_backup(const std::string& cluster, const NewBa
   run.order.name = backup.name;
   run.order.name_space = c.status.name_space;
   run.order.spec = backup.spec;
+  run.order.labels = backup.labels;
+  run.order.annotations = backup.annotations;
   if (backup.by_velero) return start_backup_by_velero(c, std::move(run));
-  run.order.annotations[k8s::kKeptBy] = k8s::kKeptByTtl;
+  if (backup.kept_by_ttl) run.order.annotations[k8s::kKeptBy] = k8s::kKeptByTtl;
   run.order.annotations[k8s::kServerAnnotation] = server_id(cluster);
   HF_CHECK(line_up(backups_, c, engine(), std::move(run)));
   return {};
@@ -117,6 +121,11 @@ Result<ArchivePiece> LocalClusters::backup_archive(const std::string& cluster, c
 
 Result<void> LocalClusters::delete_backup(const std::string& cluster, const std::string& name) {
   HF_TRY(const RegisteredCluster c, registry_.find(cluster));
+  const auto server = served(cluster);
+  if (server && server->server->status().role == "observing") {
+    HF_CHECK(k8s::restore_point_document(place_of(c.status), name));
+    return server->server->delete_by_other(name);
+  }
   return k8s::delete_restore_point(place_of(c.status), name);
 }
 

@@ -16,6 +16,7 @@ LocalClusters::LocalClusters(ClusterServiceParts parts)
                [this](const std::string& cluster) {
                  expiry_.wake();
                  wake_server(cluster);
+                 if (p_.on_backup_end) p_.on_backup_end();
                }),
       restores_("restore", *p_.clock, *p_.settings, [](const std::string&) {}) {}
 

@@ -15,6 +15,7 @@ struct ClusterServiceParts {
   Clock* clock = nullptr;
   Random* random = nullptr;
   std::function<bool()> clock_is_sure;  // false: nothing expires
+  std::function<void()> on_backup_end;  // also of one that was not made
   std::string spool_directory;          // on local disk, for archives that are being restored
   S3Face face;
 };
@@ -40,6 +41,7 @@ class LocalClusters final : public ClusterService {
   Result<std::string> backup_log(const std::string& cluster, const std::string& name) override;
   Result<ArchivePiece> backup_archive(const std::string& cluster, const std::string& name, uint64_t offset_bytes) override;
   Result<void> delete_backup(const std::string& cluster, const std::string& name) override;
+  void cancel_backup(const std::string& cluster, const std::string& name) override { backups_.cancel(cluster, name); }
 
   Result<void> start_restore(const std::string& cluster, const NewRestore& restore) override;
   Result<std::vector<RunStatus>> restores(const std::string& cluster) override;

@@ -87,20 +87,33 @@ void JobLines::work(std::stop_token stop, Line& line) {
       entry->status.phase = "InProgress";
       entry->status.started = rfc3339(clock_.wall_ms());
     }
-    JobEnd end = run(line, *entry, stop);
+    const std::stop_callback with_line(stop, [&entry] { entry->stop.request_stop(); });
+    end(line, *entry, run(line, *entry, entry->stop.get_token()));
     on_end_(line.cluster);
-    std::lock_guard lock(mutex_);
-    RunStatus& ended = end.status;
-    ended.name = entry->job.name;
-    ended.started = entry->status.started;
-    ended.completed = rfc3339(clock_.wall_ms());
-    entry->status = std::move(ended);
-    entry->done = true;
-    if (end.recorded) std::erase(line.entries, entry);
-    const auto has_plan = [](const auto& e) { return e->status.planned && e->done; };
-    const bool many_plans = static_cast<size_t>(std::count_if(line.entries.begin(), line.entries.end(), has_plan)) > kKeptPlans;
-    if (many_plans) line.entries.erase(std::find_if(line.entries.begin(), line.entries.end(), has_plan));
-    if (line.entries.size() > kKeptJobs && line.entries.front()->done) line.entries.pop_front();
+  }
+}
+
+void JobLines::end(Line& line, Entry& entry, JobEnd end) {
+  std::lock_guard lock(mutex_);
+  RunStatus& ended = end.status;
+  ended.name = entry.job.name;
+  ended.started = entry.status.started;
+  ended.completed = rfc3339(clock_.wall_ms());
+  entry.status = std::move(ended);
+  entry.done = true;
+  if (end.recorded) std::erase_if(line.entries, [&](const auto& e) { return e.get() == &entry; });
+  const auto has_plan = [](const auto& e) { return e->status.planned && e->done; };
+  const bool many_plans = static_cast<size_t>(std::count_if(line.entries.begin(), line.entries.end(), has_plan)) > kKeptPlans;
+  if (many_plans) line.entries.erase(std::find_if(line.entries.begin(), line.entries.end(), has_plan));
+  if (line.entries.size() > kKeptJobs && line.entries.front()->done) line.entries.pop_front();
+}
+
+void JobLines::cancel(const std::string& cluster, const std::string& name) {
+  std::lock_guard lock(mutex_);
+  const auto line = lines_.find(cluster);
+  if (line == lines_.end()) return;
+  for (const auto& entry : line->second.entries) {
+    if (!entry->done && entry->job.name == name) entry->stop.request_stop();
   }
 }
 

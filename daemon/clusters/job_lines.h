@@ -52,6 +52,8 @@ class JobLines {
 
   // kAlreadyExists while one of that name runs or waits.
   Result<void> start(const std::string& cluster, Job job);
+  // One that waits or runs ends as failed; one that does neither is left alone.
+  void cancel(const std::string& cluster, const std::string& name);
   // After a start of the daemon, for what an earlier one was doing for this cluster when it was killed: `clear` clears
   // that away; true: it is to be shown as failed. Its error leaves the rest to the next start.
   void recover(const std::string& cluster, const std::function<Result<bool>(const std::string& name, const JobPlace& place)>& clear);
@@ -69,6 +71,7 @@ class JobLines {
     Job job;
     RunStatus status;
     bool done = false;
+    std::stop_source stop{};
   };
   struct Line {
     std::string cluster;
@@ -78,6 +81,7 @@ class JobLines {
   };
   void work(std::stop_token stop, Line& line);
   JobEnd run(const Line& line, const Entry& entry, const std::stop_token& stop);
+  void end(Line& line, Entry& entry, JobEnd end);
   std::string note_of(const std::string& cluster, const std::string& name) const { return "running-" + what_ + "/" + cluster + "/" + name; }
 
   const std::string what_;

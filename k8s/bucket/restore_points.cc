@@ -43,10 +43,11 @@ Result<std::optional<RestorePoint>> find_restore_point(const BackupPlace& place,
   const json::object document = text ? object_or_empty(*text) : json::object();
   const json::object& status = object_at(document, "status");
   if (status.empty()) return std::nullopt;
+  const json::object& annotations = object_at(object_at(document, "metadata"), "annotations");
   return RestorePoint{name, text_at(status, "phase"), text_at(status, "startTimestamp"), text_at(status, "completionTimestamp"),
                       text_at(status, "expiration"), count_at(object_at(status, "progress"), "itemsBackedUp"),
                       count_at(status, "warnings"), count_at(status, "errors"),
-                      view_at(object_at(object_at(document, "metadata"), "annotations"), kKeptBy) == kKeptByTtl};
+                      view_at(annotations, kKeptBy) == kKeptByTtl, text_at(annotations, kPolicyAnnotation), text_at(annotations, kTierAnnotation)};
 }
 
 Result<std::vector<RestorePoint>> list_restore_points(const BackupPlace& place) {

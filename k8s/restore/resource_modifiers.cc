@@ -12,7 +12,7 @@
 #include "k8s/restore/strategic_patch.h"
 #include "k8s/spec/label_selector.h"
 #include "k8s/spec/name_lists.h"
-#include "k8s/spec/yaml_json.h"
+#include "k8s/yaml_json.h"
 #include "storage/base/text.h"
 
 namespace holdfast::k8s {

@@ -78,4 +78,19 @@ BackupSpec parse_backup_spec(const json::object& o, Problems& problems) {
   return spec;
 }
 
+Result<void> check_backup_spec(const std::string& spec) {
+  HF_TRY(const json::object document, parse_object(spec));
+  HF_CHECK(only_members(document, "", {"metadata", "includedNamespaces", "excludedNamespaces", "includedResources", "excludedResources", "includedClusterScopedResources",
+                                       "excludedClusterScopedResources", "includedNamespaceScopedResources", "excludedNamespaceScopedResources", "labelSelector", "orLabelSelectors",
+                                       "snapshotVolumes", "ttl", "includeClusterResources", "hooks", "storageLocation", "volumeSnapshotLocations", "defaultVolumesToRestic",
+                                       "defaultVolumesToFsBackup", "orderedResources", "csiSnapshotTimeout", "itemOperationTimeout", "resourcePolicy", "snapshotMoveData", "datamover",
+                                       "uploaderConfig", "volumeGroupSnapshotLabelKey"}));
+  std::vector<std::string> problems;
+  (void)parse_backup_spec(document, problems);
+  std::string all;
+  for (const std::string& problem : problems) all += (all.empty() ? "" : "; ") + problem;
+  if (!all.empty()) return error(Code::kInvalidArgument, all);
+  return {};
+}
+
 }  // namespace holdfast::k8s

@@ -144,8 +144,9 @@ bool Cron::allows_day(std::chrono::sys_days day) const {
 std::optional<std::chrono::sys_seconds> Cron::first_of_day(std::chrono::sys_days day, std::chrono::sys_seconds from) const {
   using namespace std::chrono;
   std::optional<sys_seconds> best;
-  for (minutes m{0}; m < hours(24); ++m) {
+  for (minutes m = zone_ ? minutes(0) : std::max(minutes(0), floor<minutes>(from - day)); m < hours(24); ++m) {
     const auto count = static_cast<unsigned>(m.count());
+    if (!allows(kHour, count / 60)) m += minutes(59 - count % 60);  // to the next hour
     if (!allows(kHour, count / 60) || !allows(kMinute, count % 60)) continue;
     if (!zone_) {
       if (day + m >= from) return day + m;
@@ -174,6 +175,23 @@ std::optional<int64_t> Cron::next(int64_t unix_ms) const {
     if (const auto due = first_of_day(first + days(d), from)) return duration_cast<milliseconds>(due->time_since_epoch()).count();
   }
   return std::nullopt;
+}
+
+std::optional<int64_t> Cron::last(int64_t after_ms, int64_t until_ms) const {
+  const auto first = next(after_ms);
+  if (!first || *first > until_ms) return std::nullopt;
+  if (every_s_ > 0) return *first + (until_ms - *first) / (every_s_ * 1000) * (every_s_ * 1000);
+  const auto second = next(*first);
+  if (!second || *second > until_ms) return first;
+  // The times that come after t are the later the later t is: it is found by halves, however many there are.
+  int64_t before = after_ms / 1000, behind = until_ms / 1000;
+  while (behind - before > 1) {
+    const int64_t middle = before + (behind - before) / 2;
+    const auto due = next(middle * 1000);
+    (due && *due <= until_ms ? before : behind) = middle;
+  }
+  const auto due = next(before * 1000);
+  return due && *due <= until_ms ? due : first;
 }
 
 }  // namespace holdfast::k8s

@@ -4,7 +4,7 @@
 #include <set>
 
 #include "k8s/spec/quantity.h"
-#include "k8s/spec/yaml_json.h"
+#include "k8s/yaml_json.h"
 #include "storage/base/text.h"
 
 namespace holdfast::k8s {

@@ -1,10 +1,11 @@
-#include "k8s/spec/yaml_json.h"
+#include "k8s/yaml_json.h"
 
 #include <yaml-cpp/yaml.h>
 
 #include <charconv>
 #include <cmath>
 
+#include "k8s/client/json_access.h"
 #include "storage/base/text.h"
 
 namespace holdfast::k8s {

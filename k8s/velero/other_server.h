@@ -10,4 +10,7 @@ namespace holdfast::k8s {
 BackupOutcome back_up_by_other(const ServerContext& context, const Locations& locations, const BackupPlace& place, const BackupOrder& order,
                                BackupProgress& progress, const std::stop_token& stop);
 
+// Asks for it by an object of a name that is always the same, so that asking again changes nothing.
+Result<void> delete_by_other(const ServerContext& context, const std::string& backup);
+
 }  // namespace holdfast::k8s

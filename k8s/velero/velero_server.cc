@@ -90,6 +90,7 @@ class Server final : public VeleroServer {
   BackupOutcome back_up_by_other(const BackupPlace& place, const BackupOrder& order, BackupProgress& progress, std::stop_token stop) override {
     return k8s::back_up_by_other(context_, locations_, place, order, progress, stop);
   }
+  Result<void> delete_by_other(const std::string& backup) override { return k8s::delete_by_other(context_, backup); }
 
   void wake() override {
     for (const ObjectRef& location : objects_.all(Kind::kLocation)) queue_.add({Topic::kSync, name_of(*location)});

@@ -159,6 +159,38 @@ class VeleroTest(unittest.TestCase):
         self.kubectl("-n", "through", "wait", "--for=condition=Ready", "pod/writer", "--timeout=120s")
         self.assertEqual(before, self.digests("through"))
 
+    def test_a_policy_runs_through_velero(self):
+        """By its cron, with the data of volumes, each time once although the daemon is killed in the middle; Velero removes what it no longer keeps."""
+        self.kubectl("apply", "-f", str(KUBE / "manifests" / "csi-demo.yaml"))
+        self.kubectl("-n", "csid", "wait", "--for=condition=Ready", "pod/writer", "--timeout=120s")
+        wait_until("the volume's data", lambda: "/f" in self.digests("csid"), 60)
+        before = self.digests("csid")
+        policy = self.cluster.kubeconfig.parent / "policy.yaml"
+        policy.write_text("name: volumes\ncluster: prod\nbackup:\n  includedNamespaces: [csid]\n  defaultVolumesToFsBackup: true\n  snapshotVolumes: false\n"
+                          "tiers:\n- name: often\n  schedule: '* * * * *'\n  retention: {last: 1}\n")
+        self.daemon.cli("policy", "apply", str(policy))
+        runs = lambda: self.daemon.ask("/v1/policies/volumes")["tiers"][0]["runs"]
+        wait_until("a run", lambda: [r["state"] for r in runs()] == ["running"], 90)
+        self.daemon.kill()
+        self.daemon.start()
+        wait_until("its end", lambda: runs()[0]["state"] not in ("waiting", "running"), 120)
+        first = runs()[0]
+        self.assertEqual(("completed", "schedule", 1), (first["state"], first["trigger"], first["attempt"]), first)
+        saved = json.loads(self.kubectl("-n", "velero", "get", "podvolumebackups", "-l", f"velero.io/backup-name={first['backup']}", "-o", "json"))["items"]
+        self.assertEqual(["Completed"], [v["status"]["phase"] for v in saved])
+        wait_until("the next one", lambda: len(runs()) > 1 and runs()[1]["state"] == "completed", 150)
+        self.daemon.cli("policy", "pause", "volumes")
+        wait_until("all runs to end", lambda: not {"waiting", "running"} & {r["state"] for r in runs()}, 120)
+        made = [r["backup"] for r in runs() if r["state"] == "completed"]
+        self.assertEqual(len(made), len(set(made)))
+        wait_until("Velero to have removed the older ones", lambda: [b["name"] for b in self.daemon.ask("/v1/clusters/prod/backups")["backups"]
+                                                                     if b["policy"] == "volumes"] == made[-1:], 120)
+        self.assertNotIn(made[0], self.kubectl("-n", "velero", "get", "backups", "-o", "name"))
+        self.velero("restore", "create", "from-policy", "--from-backup", made[-1], "--namespace-mappings", "csid:by-policy", "--wait")
+        self.assertEqual("Completed", self.phase("restore", "from-policy"))
+        self.kubectl("-n", "by-policy", "wait", "--for=condition=Ready", "pod/writer", "--timeout=120s")
+        self.assertEqual(before, self.digests("by-policy"))
+
     def test_velero_restores_what_holdfast_backed_up_from_outside(self):
         self.found_town()
         before = self.essence()

@@ -6,7 +6,7 @@
 #include "k8s/restore/item_transforms.h"
 #include "k8s/restore/merge_patch.h"
 #include "k8s/restore/resource_modifiers.h"
-#include "k8s/spec/yaml_json.h"
+#include "k8s/yaml_json.h"
 
 using namespace holdfast;
 using namespace holdfast::k8s;

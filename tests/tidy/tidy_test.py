@@ -35,6 +35,7 @@ MODULES = {
     "k8s/restore": ["k8s", "k8s/hooks", "k8s/bucket", "k8s/spec", "k8s/client", "storage/crypto", PUBLIC_STORAGE, "storage/base", "storage/net"],
     "k8s/backup": ["k8s", "k8s/hooks", "k8s/bucket", "k8s/spec", "k8s/client", PUBLIC_STORAGE, "storage/base", "storage/net"],
     "daemon/clusters": ["daemon", "k8s", PUBLIC_STORAGE, "storage/base", "storage/net"],
+    "daemon/scheduler": ["daemon", "k8s", PUBLIC_STORAGE, "storage/base"],
     "daemon/admin": ["daemon", PUBLIC_STORAGE, "storage/base", "storage/net"],
     "daemon/cli": ["daemon", "storage/base", "storage/net"],
     "daemon": [PUBLIC_STORAGE, "storage/base"],

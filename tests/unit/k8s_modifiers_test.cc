@@ -4,7 +4,7 @@
 #include "k8s/restore/json_patch.h"
 #include "k8s/restore/resource_modifiers.h"
 #include "k8s/restore/strategic_patch.h"
-#include "k8s/spec/yaml_json.h"
+#include "k8s/yaml_json.h"
 #include "tests/support/json_object.h"
 
 namespace holdfast::k8s {

@@ -1,0 +1,148 @@
+#include "daemon/scheduler/policy.h"
+
+#include <boost/json.hpp>
+
+#include <algorithm>
+
+#include "daemon/scheduler/document_lines.h"
+#include "daemon/scheduler/policy_fields.h"
+#include "k8s/backup_engine.h"
+#include "k8s/yaml_json.h"
+
+namespace holdfast {
+
+namespace json = boost::json;
+
+namespace {
+
+constexpr size_t kMaxTiers = 50;
+constexpr size_t kMaxStemBytes = 62;  // it is a label's value, too
+constexpr unsigned kMostPoints = 100'000;
+constexpr int64_t kMinuteMs = 60'000, kHourMs = 3'600'000;
+
+RetryRule retries_of(const PolicyFields& fields) {
+  RetryRule rule;
+  const json::value* given = fields.find("retries");
+  if (given == nullptr) return rule;
+  const PolicyFields f(*given, fields.path_of("retries"));
+  f.only({"times", "wait", "longestWait"});
+  rule.times = f.count("times", 100);
+  rule.first_wait_ms = f.length_ms("wait", rule.first_wait_ms);
+  rule.longest_wait_ms = std::max(rule.first_wait_ms, f.length_ms("longestWait", rule.longest_wait_ms));
+  return rule;
+}
+
+RetentionRule retention_of(const PolicyFields& fields) {
+  RetentionRule rule;
+  const json::value& given = fields.required("retention");
+  if (given.is_string()) {
+    if (given.get_string() != "forever") fields.refuse("retention", "it is neither a map nor \"forever\"");
+    rule.forever = true;
+    return rule;
+  }
+  const PolicyFields f(given, fields.path_of("retention"));
+  f.only({"keepFor", "last", "hourly", "daily", "weekly", "monthly", "yearly"});
+  rule.keep_for_ms = f.length_ms("keepFor", 0);
+  for (auto [member, key] : {std::pair{&rule.last, "last"}, {&rule.hourly, "hourly"}, {&rule.daily, "daily"}, {&rule.weekly, "weekly"}, {&rule.monthly, "monthly"}, {&rule.yearly, "yearly"}}) {
+    *member = f.count(key, kMostPoints);
+  }
+  const bool any = rule.keep_for_ms > 0 || rule.last + rule.hourly + rule.daily + rule.weekly + rule.monthly + rule.yearly > 0;
+  if (!any) fields.refuse("retention", "it keeps nothing; write \"forever\" to keep everything");
+  return rule;
+}
+
+// What the tier says goes before what the policy says for all of them, field by field.
+json::object backup_of(const PolicyFields& policy, const PolicyFields& tier) {
+  json::object spec;
+  for (const PolicyFields* from : {&policy, &tier}) {
+    const json::value* given = from->find("backup");
+    if (given == nullptr) continue;
+    if (!given->is_object()) from->refuse("backup", "it is not a map");
+    for (const char* ours : {"ttl", "storageLocation"}) {
+      if (given->get_object().contains(ours)) from->refuse(std::string("backup.") + ours, "a policy sees to this itself");
+    }
+    for (const auto& member : given->get_object()) spec[member.key()] = member.value();
+  }
+  if (const auto good = k8s::check_backup_spec(json::serialize(spec)); !good) {
+    const PolicyFields& blamed = tier.find("backup") != nullptr ? tier : policy;
+    blamed.refuse("backup", good.error().message());
+  }
+  return spec;
+}
+
+PolicyTier tier_of(const PolicyFields& policy, const std::string& policy_name, const json::value& given, const std::string& path) {
+  const PolicyFields f(given, path);
+  f.only({"name", "schedule", "timeZone", "backup", "missed", "overlap", "startWithin", "deadline", "jitter", "retries", "retention"});
+  PolicyTier tier;
+  tier.name = f.name("name");
+  if (backup_stem(policy_name, tier.name).size() > kMaxStemBytes) f.refuse("name", "the names of policy and tier have more than " + std::to_string(kMaxStemBytes - 1) + " characters together");
+  (void)f.required("schedule");
+  const PolicyFields& zone_from = f.find("timeZone") != nullptr ? f : policy;
+  tier.time_zone = zone_from.text("timeZone");
+  if (!tier.time_zone.empty()) {
+    if (auto zone = k8s::TimeZone::find(tier.time_zone); !zone) zone_from.refuse("timeZone", zone.error().message());
+  }
+  tier.schedule = (tier.time_zone.empty() ? "" : "TZ=" + tier.time_zone + " ") + f.text("schedule");
+  auto times = k8s::Cron::parse(tier.schedule);
+  if (!times) f.refuse("schedule", times.error().message());
+  tier.times = *times;
+  if (!tier.times.next(0)) f.refuse("schedule", "that time never comes");
+  tier.backup = backup_of(policy, f);
+  tier.missed = f.choice("missed", {"once", "skip"}) == 0 ? PolicyTier::Missed::kOnce : PolicyTier::Missed::kSkip;
+  tier.overlap = f.choice("overlap", {"skip", "queue"}) == 0 ? PolicyTier::Overlap::kSkip : PolicyTier::Overlap::kQueue;
+  tier.start_within_ms = std::max(f.length_ms("startWithin", tier.start_within_ms), kMinuteMs);
+  tier.deadline_ms = f.length_ms("deadline", tier.deadline_ms);
+  tier.jitter_ms = f.length_ms("jitter", 0);
+  if (tier.jitter_ms > 24 * kHourMs) f.refuse("jitter", "it is more than a day");
+  if (tier.jitter_ms >= tier.deadline_ms) f.refuse("jitter", "it leaves nothing of the deadline");
+  tier.retries = retries_of(f);
+  tier.retention = retention_of(f);
+  return tier;
+}
+
+Policy policy_of(const json::value& document) {
+  const PolicyFields f(document, "");
+  f.only({"name", "cluster", "paused", "timeZone", "backup", "tiers"});
+  Policy policy;
+  policy.name = f.name("name");
+  policy.cluster = f.name("cluster");
+  policy.paused = f.flag("paused");
+  const json::value& tiers = f.required("tiers");
+  if (!tiers.is_array() || tiers.get_array().empty()) f.refuse("tiers", "it is not a list of one tier or more");
+  if (tiers.get_array().size() > kMaxTiers) f.refuse("tiers", "more than " + std::to_string(kMaxTiers));
+  for (const json::value& given : tiers.get_array()) {
+    const std::string path = "tiers[" + std::to_string(policy.tiers.size()) + "]";
+    PolicyTier tier = tier_of(f, policy.name, given, path);
+    if (policy.tier(tier.name) != nullptr) throw BadField{path + ".name", "there is another tier \"" + tier.name + "\""};
+    policy.tiers.push_back(std::move(tier));
+  }
+  policy.document = json::serialize(document);
+  return policy;
+}
+
+}  // namespace
+
+int64_t RetryRule::wait_ms(unsigned failures) const {
+  int64_t wait = first_wait_ms;
+  for (unsigned i = 1; i < failures && wait < longest_wait_ms; ++i) wait *= 2;
+  return std::min(wait, longest_wait_ms);
+}
+
+const PolicyTier* Policy::tier(const std::string& wanted) const {
+  const auto found = std::find_if(tiers.begin(), tiers.end(), [&](const PolicyTier& t) { return t.name == wanted; });
+  return found == tiers.end() ? nullptr : &*found;
+}
+
+std::string backup_stem(const std::string& policy, const std::string& tier) { return policy + "-" + tier; }
+
+Result<Policy> parse_policy(const std::string& text) {
+  HF_TRY(const json::value document, k8s::json_of_yaml(text));
+  try {
+    return policy_of(document);
+  } catch (const BadField& bad) {
+    const int line = line_of(text, bad.path);
+    return error(Code::kInvalidArgument, (line > 0 ? "line " + std::to_string(line) + ": " : "") + (bad.path.empty() ? "" : bad.path + ": ") + bad.why);
+  }
+}
+
+}  // namespace holdfast

@@ -1,0 +1,63 @@
+// A backup policy: of what cluster, in which tiers, each with its times, what it backs up and how long that is kept.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "k8s/cron.h"
+#include "storage/base/status.h"
+
+namespace holdfast {
+
+// Again after a failure: `first_wait_ms` later, then twice that, and so on, at most `longest_wait_ms`.
+struct RetryRule {
+  unsigned times = 0;
+  int64_t first_wait_ms = 60'000, longest_wait_ms = 1'800'000;
+
+  int64_t wait_ms(unsigned failures) const;
+};
+
+// A restore point stays while one of these asks for it. `hourly` and its like: the newest of each of so many of the latest
+// hours (days, ISO weeks, months, years) of the tier's time zone in which there are any.
+struct RetentionRule {
+  bool forever = false;
+  int64_t keep_for_ms = 0;
+  unsigned last = 0, hourly = 0, daily = 0, weekly = 0, monthly = 0, yearly = 0;
+};
+
+struct PolicyTier {
+  enum class Missed { kOnce, kSkip };   // times that passed while nothing could run: one run makes up for them, or none
+  enum class Overlap { kSkip, kQueue }; // a time that comes while the last run goes on
+
+  std::string name;
+  std::string schedule;                 // with its time zone before it, as k8s::Cron reads it
+  std::string time_zone;                // empty: UTC
+  k8s::Cron times;
+  boost::json::object backup;           // Backup.spec, without ttl
+  Missed missed = Missed::kOnce;
+  Overlap overlap = Overlap::kSkip;
+  int64_t start_within_ms = 300'000;    // later than this it counts as missed
+  int64_t deadline_ms = 86'400'000;     // from when it was due or, when that was missed, from when it was made up for
+  int64_t jitter_ms = 0;                // begins at random within so long
+  RetryRule retries;
+  RetentionRule retention;
+};
+
+struct Policy {
+  std::string name, cluster;
+  bool paused = false;
+  std::vector<PolicyTier> tiers;
+  std::string document;  // as JSON, as it was given
+
+  const PolicyTier* tier(const std::string& name) const;
+};
+
+// "POLICY-TIER": what its backups are called before their time, and their label velero.io/schedule-name.
+std::string backup_stem(const std::string& policy, const std::string& tier);
+
+// YAML or JSON. kInvalidArgument: "line 7: tiers[0].schedule: ...". The fields: docs/policies.md.
+Result<Policy> parse_policy(const std::string& text);
+
+}  // namespace holdfast

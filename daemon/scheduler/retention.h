@@ -1,0 +1,26 @@
+// Which restore points of a tier stay.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/policies.h"
+#include "daemon/scheduler/policy.h"
+#include "k8s/time_zone.h"
+
+namespace holdfast {
+
+struct TierPoint {
+  std::string name;
+  int64_t started_ms = 0;
+  bool ended = true;
+  bool good = true;  // everything is in it
+};
+
+// A verdict for each, newest first. Always stay: those that have not ended, and the latest good one. Where a rule asks for one of
+// an hour (a day, ...) it is the newest good one of it, else the newest.
+std::vector<RetentionVerdict> judge(std::vector<TierPoint> points, const RetentionRule& rule, const std::optional<k8s::TimeZone>& zone, int64_t now_ms);
+
+}  // namespace holdfast

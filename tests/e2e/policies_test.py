@@ -1,0 +1,154 @@
+"""Policies on a real cluster that Holdfast serves: by the clock and on demand, killed in the middle, past their deadline, what is kept."""
+
+import datetime
+import json
+import pathlib
+import unittest
+
+from api_proxy import ApiProxy
+from harness import wait_until
+from kube_cluster import ClusterTest
+
+EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "packaging" / "examples"
+
+
+class PoliciesTest(ClusterTest):
+    cluster_name, cluster_index = "policies", 24
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.cluster.create_config_maps("shop", 20)
+        cls.proxy = ApiProxy(cls.cluster, cls.stage.directory)
+        cls.addClassCleanup(cls.proxy.close)
+        config = cls.proxy.kubeconfig(cls.stage.directory / "prod.conf", {"token": "t"})
+        cls.daemon.cli("cluster", "add", "prod", "--kubeconfig", str(config))
+        cls.daemon.await_role("serving", "prod")
+
+    def setUp(self):
+        self.name = self.id().rsplit(".", 1)[-1].removeprefix("test_").replace("_", "-")[:30]
+        self.addCleanup(self.daemon.cli, "policy", "delete", self.name, check=False)
+        self.addCleanup(lambda: setattr(self.proxy, "rule", lambda *_: None))
+
+    def apply(self, tiers, check=True, **more):
+        file = self.stage.directory / f"{self.name}.json"
+        policy = {"name": self.name, "cluster": "prod", "backup": {"includedNamespaces": ["shop"], "snapshotVolumes": False}, "tiers": tiers, **more}
+        file.write_text(json.dumps(policy, indent=1))
+        return self.daemon.cli("policy", "apply", str(file), check=check)
+
+    def tier(self):
+        return self.daemon.ask(f"/v1/policies/{self.name}")["tiers"][0]
+
+    def run_now(self, check=True):
+        done = self.daemon.cli("--output", "json", "policy", "run", self.name, "--wait", check=check)
+        return json.loads(done.stdout)
+
+    def points(self):
+        return [b["name"] for b in self.daemon.ask("/v1/clusters/prod/backups")["backups"] if b["policy"] == self.name]
+
+    def hold_config_maps(self):
+        self.proxy.seen.clear()
+        self.proxy.rule = lambda method, path, headers: ("hang",) if "/configmaps?" in path and "watch" not in path else None
+
+    def await_listing(self):
+        wait_until("the backup to stand still", lambda: any("/configmaps?" in p for _, p in self.proxy.seen), 60)
+
+    def test_by_the_clock(self):
+        self.apply([{"name": "often", "schedule": "* * * * *", "retention": "forever"}])
+        self.assertEqual([], self.tier()["runs"])
+        wait_until("a run", lambda: [r["state"] for r in self.tier()["runs"]] == ["completed"], 90)
+        run = self.tier()["runs"][0]
+        due = datetime.datetime.fromisoformat(run["due"])
+        self.assertEqual((0, "schedule", 1), (due.second, run["trigger"], run["attempt"]))
+        self.assertEqual(f"{self.name}-often-{due:%Y%m%d%H%M}", run["backup"][:-2])
+        document = json.loads(self.daemon.cli("backup", "describe", run["backup"]).stdout)
+        self.assertEqual((self.name, "often"), tuple(document["metadata"]["annotations"][f"holdfast.io/{k}"] for k in ("policy", "tier")))
+        self.assertEqual(f"{self.name}-often", document["metadata"]["labels"]["velero.io/schedule-name"])
+        kept = datetime.datetime.fromisoformat(document["status"]["expiration"]) - due
+        self.assertGreater(kept.days, 99 * 365)
+        # The clients of velero.io objects see it, too.
+        wait_until("its object", lambda: run["backup"] in self.cluster.kubectl("-n", "velero", "get", "backups", "-o", "name"), 90)
+        listed = self.daemon.cli("policy", "get").stdout
+        self.assertRegex(listed, rf"{self.name} +often +prod +\* \* \* \* \* +20\S+Z +completed +20\S+Z")
+        self.assertIn(run["backup"], self.daemon.cli("policy", "describe", self.name).stdout)
+
+    def test_paused(self):
+        self.apply([{"name": "often", "schedule": "* * * * *", "retention": "forever"}])
+        self.daemon.cli("policy", "pause", self.name)
+        self.daemon.kill()
+        self.daemon.start()
+        self.assertRegex(self.daemon.cli("policy", "get").stdout, rf"{self.name} .* paused +- +-")
+        self.assertEqual("completed", self.run_now()["state"])
+        self.daemon.cli("policy", "resume", self.name)
+        self.assertNotEqual("", self.tier()["next"])
+
+    def test_killed_in_the_middle(self):
+        self.apply([{"name": "t", "schedule": "@yearly", "retention": "forever", "retries": {"times": 1, "wait": "1s"}}])
+        self.hold_config_maps()
+        self.daemon.cli("policy", "run", self.name)
+        self.await_listing()
+        first = self.tier()["runs"][0]["backup"]
+        self.daemon.kill()
+        self.proxy.rule = lambda *_: None
+        self.daemon.start()
+        wait_until("the end", lambda: self.tier()["runs"][0]["state"] == "completed", 60)
+        run = self.tier()["runs"][0]
+        self.assertEqual((2, "the attempt before: the daemon ended while it ran"), (run["attempt"], run["reason"]))
+        self.assertEqual([run["backup"]], self.points())
+        left = self.daemon.s3().list_objects_v2(Bucket="holdfast", Prefix=f"clusters/prod/backups/{first}/")
+        self.assertEqual(first == run["backup"], "Contents" in left)
+
+    def test_past_its_deadline(self):
+        self.apply([{"name": "t", "schedule": "@yearly", "retention": "forever", "deadline": "3s"}])
+        self.hold_config_maps()
+        run = self.run_now(check=False)
+        self.assertEqual(("failed", "its deadline of 3s is over"), (run["state"], run["reason"]))
+        self.proxy.rule = lambda *_: None
+        self.assertEqual([], self.points())
+        self.assertEqual("completed", self.run_now()["state"])
+
+    def test_one_at_a_time(self):
+        self.apply([{"name": "t", "schedule": "@yearly", "retention": "forever"}])
+        self.hold_config_maps()
+        self.daemon.cli("policy", "run", self.name)
+        self.await_listing()
+        refused = self.daemon.cli("policy", "run", self.name, check=False)
+        self.assertEqual(1, refused.returncode)
+        self.assertIn('run 1 of tier "t" is running', refused.stderr)
+        self.proxy.rule = lambda *_: None
+
+    def test_what_is_kept(self):
+        self.apply([{"name": "t", "schedule": "@yearly", "retention": {"last": 2}}])
+        made = [self.run_now()["backup"] for _ in range(3)]
+        wait_until("the first to go", lambda: self.points() == made[1:], 60)
+        wait_until("its object to go", lambda: made[0] not in self.cluster.kubectl("-n", "velero", "get", "backups", "-o", "name"), 120)
+        preview = self.daemon.cli("retention", "preview", self.name).stdout
+        self.assertRegex(preview, rf"{made[2]} +t +\S+ +keep +the latest good one, one of the last 2")
+        self.daemon.cli("policy", "delete", self.name)
+        self.assertEqual(made[1:], self.points())
+        self.assertIn(f'no policy "{self.name}"', self.daemon.cli("policy", "describe", self.name, check=False).stderr)
+
+    def test_wrong_ones_change_nothing(self):
+        good = [{"name": "t", "schedule": "@yearly", "retention": {"last": 2}}]
+        self.apply(good)
+        refused = self.apply(good + [{"name": "u", "schedule": "nonsense", "retention": {"last": 2}}], check=False)
+        self.assertEqual(1, refused.returncode)
+        self.assertRegex(refused.stderr, rf"{self.name}\.json: line \d+: tiers\[1\]\.schedule: ")
+        self.assertEqual(["t"], [t["name"] for t in self.daemon.ask(f"/v1/policies/{self.name}")["tiers"]])
+        self.assertIn("cannot read /nowhere", self.daemon.cli("policy", "apply", "/nowhere", check=False).stderr)
+        unknown = self.apply(good, cluster="nobody")
+        self.assertIn("applied", unknown.stdout)
+        run = self.run_now(check=False)
+        self.assertEqual(("failed", 'cluster "nobody" is not registered'), (run["state"], run["reason"]))
+
+    def test_the_five_tiers(self):
+        self.name = "five-tiers"
+        self.daemon.cli("policy", "apply", str(EXAMPLES / "five-tiers.yaml"))
+        tiers = self.daemon.ask("/v1/policies/five-tiers")["tiers"]
+        self.assertEqual(["hot", "critical", "full", "config", "dr"], [t["name"] for t in tiers])
+        self.daemon.cli("policy", "run", "five-tiers", "--tier", "full", "--wait")
+        self.assertEqual(1, len(self.points()))
+
+
+if __name__ == "__main__":
+    unittest.main()

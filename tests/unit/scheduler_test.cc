@@ -1,0 +1,426 @@
+// Policies: what they say, when they run, what becomes of their runs, and what they keep.
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "daemon/scheduler/duration.h"
+#include "daemon/scheduler/scheduler.h"
+#include "storage/base/log.h"
+#include "storage/base/times.h"
+#include "tests/support/scheduler_world.h"
+
+namespace holdfast {
+namespace {
+
+constexpr int64_t kMinute = 60'000, kHour = 60 * kMinute, kDay = 24 * kHour;
+
+int64_t at(const std::string& text) { return *parse_iso8601(text); }
+
+std::string tier(const std::string& more) { return "name: p\ncluster: prod\ntiers:\n- name: t\n  retention: forever\n" + more; }
+
+TEST(Lengths, AsPeopleWriteThem) {
+  EXPECT_EQ(7 * kDay, parse_length_ms("7d"));
+  EXPECT_EQ(kHour + 30 * kMinute, parse_length_ms("1h30m"));
+  EXPECT_EQ(365 * kDay, parse_length_ms("1y"));
+  EXPECT_EQ(14 * kDay, parse_length_ms("2w"));
+  for (const char* bad : {"", "7", "d", "7 d", "0s", "-1d", "7days", "9999y", "99999999999999999999h"}) EXPECT_FALSE(parse_length_ms(bad)) << bad;
+  EXPECT_EQ("1d12h", length_text(36 * kHour));
+}
+
+TEST(PolicyDocuments, SayWhatRunsWhen) {
+  const auto p = parse_policy(
+      "name: five\ncluster: prod\ntimeZone: Europe/Berlin\nbackup: {includedNamespaces: [shop], snapshotVolumes: false}\ntiers:\n"
+      "- {name: hot, schedule: '0 * * * *', retention: {keepFor: 7d}}\n"
+      "- {name: full, schedule: '@weekly', timeZone: UTC, backup: {includedNamespaces: ['*']}, missed: skip, overlap: queue, deadline: 12h, jitter: 10m,"
+      " retries: {times: 3, wait: 1m, longestWait: 3m}, retention: {last: 2, daily: 7, yearly: 1}}\n");
+  ASSERT_TRUE(p) << p.error().message();
+  EXPECT_EQ("TZ=Europe/Berlin 0 * * * *", p->tiers[0].schedule);
+  EXPECT_EQ("shop", p->tiers[0].backup.at("includedNamespaces").at(0).as_string());
+  EXPECT_EQ(7 * kDay, p->tiers[0].retention.keep_for_ms);
+  const PolicyTier& full = p->tiers[1];
+  EXPECT_EQ("*", full.backup.at("includedNamespaces").at(0).as_string());
+  EXPECT_FALSE(full.backup.at("snapshotVolumes").as_bool());
+  EXPECT_EQ(PolicyTier::Missed::kSkip, full.missed);
+  EXPECT_EQ(PolicyTier::Overlap::kQueue, full.overlap);
+  EXPECT_EQ(12 * kHour, full.deadline_ms);
+  EXPECT_EQ(kMinute, full.retries.wait_ms(1));
+  EXPECT_EQ(2 * kMinute, full.retries.wait_ms(2));
+  EXPECT_EQ(3 * kMinute, full.retries.wait_ms(3));
+  EXPECT_EQ(2U, full.retention.last);
+}
+
+struct Wrong {
+  std::string document, error;
+};
+class WrongPolicies : public testing::TestWithParam<Wrong> {};
+
+TEST_P(WrongPolicies, AreRefusedWithLineAndField) {
+  const auto p = parse_policy(GetParam().document);
+  ASSERT_FALSE(p);
+  EXPECT_EQ(Code::kInvalidArgument, p.error().code());
+  EXPECT_NE(std::string::npos, p.error().message().find(GetParam().error)) << p.error().message();
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, WrongPolicies,
+    testing::Values(Wrong{"- a\n", "line 1: it is not a map"}, Wrong{"name: p\ntiers: []\n", "line 1: \"cluster\" is missing"},
+                    Wrong{"name: P\ncluster: prod\n", "line 1: name: \"P\" is no name"}, Wrong{"name: p\ncluster: prod\ntiers: []\n", "line 3: tiers: it is not a list of one tier"},
+                    Wrong{"name: p\ncluster: prod\ntier: []\n", "line 3: tier: there is no such field here"},
+                    Wrong{tier("  schedule: 61 * * * *\n"), "line 6: tiers[0].schedule: \"61\" is no minute"},
+                    Wrong{tier("  schedule: 0 0 30 2 *\n"), "tiers[0].schedule: that time never comes"},
+                    Wrong{tier("  schedule: '@daily'\n  timeZone: Mars/Phobos\n"), "line 7: tiers[0].timeZone"},
+                    Wrong{tier("  schedule: '@daily'\n  deadline: soon\n"), "line 7: tiers[0].deadline: \"soon\" is no length of time"},
+                    Wrong{tier("  schedule: '@daily'\n  retries: {times: 1000}\n"), "line 7: tiers[0].retries.times"},
+                    Wrong{tier("  schedule: '@daily'\n  overlap: maybe\n"), "\"maybe\" is neither skip or queue"},
+                    Wrong{tier("  schedule: '@daily'\n  backup: {includedNamespace: [a]}\n"), "line 7: tiers[0].backup: "},
+                    Wrong{tier("  schedule: '@daily'\n  backup: {ttl: 1h}\n"), "line 7: tiers[0].backup.ttl: a policy sees to this itself"},
+                    Wrong{tier("  schedule: '@daily'\n  backup: {includedResources: [a], includedClusterScopedResources: [b]}\n"), "line 7: tiers[0].backup: "},
+                    Wrong{tier("  schedule: '@daily'\n- {name: t, schedule: '@daily', retention: forever}\n"), "line 7: tiers[1].name: there is another tier \"t\""},
+                    Wrong{"name: p\ncluster: c\ntiers:\n- {name: t, schedule: '@daily'}\n", "line 4: tiers[0]: \"retention\" is missing"},
+                    Wrong{"name: p\ncluster: c\ntiers:\n- {name: t, schedule: '@daily', retention: {last: 0}}\n", "it keeps nothing"},
+                    Wrong{"name: " + std::string(40, 'p') + "\ncluster: c\ntiers:\n- {name: " + std::string(30, 't') + ", schedule: '@daily', retention: forever}\n", "characters together"},
+                    Wrong{"name: [\n", "it is not YAML"}));
+
+class SchedulerTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    spdlog::set_level(spdlog::level::err);
+    start();
+  }
+
+  void start() {
+    scheduler_ = std::make_unique<Scheduler>(SchedulerParts{&settings_, &clusters_, &clock_, &random_, [this] { return clock_is_sure_; }});
+    scheduler_->load();
+  }
+
+  void apply(const std::string& more) {
+    const auto applied = scheduler_->apply_policy(tier(more));
+    ASSERT_TRUE(applied) << applied.error().message();
+    scheduler_->step();
+  }
+
+  // Everything that happens up to then.
+  void go_on(int64_t ms) {
+    for (int64_t left = ms; left > 0;) {
+      int64_t wait = std::clamp<int64_t>(scheduler_->step(), 1, left);
+      if (const auto end = clusters_.next_end_ms()) wait = std::clamp<int64_t>(*end - clock_.monotonic_ms(), 1, wait);
+      clock_.advance(wait);
+      left -= wait;
+      scheduler_->wake();
+      scheduler_->step();
+    }
+  }
+
+  std::vector<PolicyRun> runs() const { return scheduler_->policy("p")->tiers[0].runs; }
+  TierTotals totals() const { return scheduler_->policy("p")->tiers[0].totals; }
+
+  ManualClock clock_{at("2026-03-01T00:00:00Z")};
+  SeededRandom random_{7};
+  MemorySettings settings_;
+  SimulatedClusters clusters_{clock_};
+  bool clock_is_sure_ = true;
+  std::unique_ptr<Scheduler> scheduler_;
+};
+
+TEST_F(SchedulerTest, EachTimeRunsOnce) {
+  apply("  schedule: 0 * * * *\n");
+  go_on(3 * kHour + kMinute);
+  ASSERT_EQ(3U, runs().size());
+  EXPECT_EQ((std::vector<std::string>{"p-t-20260301010000", "p-t-20260301020000", "p-t-20260301030000"}), clusters_.begun());
+  for (const PolicyRun& r : runs()) EXPECT_EQ(PolicyRun::State::kCompleted, r.state);
+  EXPECT_EQ(at("2026-03-01T03:01:00Z"), totals().last_completed_ms);
+  EXPECT_EQ(at("2026-03-01T03:00:00Z"), totals().last_point_ms);
+  EXPECT_EQ(at("2026-03-01T04:00:00Z"), scheduler_->policy("p")->tiers[0].next_ms);
+}
+
+TEST_F(SchedulerTest, TheHourThatIsLeftOutAndTheOneThatComesTwice) {
+  clock_.jump_wall(at("2026-03-28T12:00:00Z") - clock_.wall_ms());
+  apply("  schedule: 30 2 * * *\n  timeZone: Europe/Berlin\n");
+  go_on(2 * kDay);
+  EXPECT_EQ((std::vector<std::string>{"p-t-20260329010000", "p-t-20260330003000"}), clusters_.begun());
+  clock_.jump_wall(at("2026-10-24T12:00:00Z") - clock_.wall_ms());
+  go_on(2 * kDay);
+  const auto begun = clusters_.begun();
+  EXPECT_EQ((std::vector<std::string>{"p-t-20261025003000", "p-t-20261026013000"}), std::vector<std::string>(begun.end() - 2, begun.end()));
+}
+
+TEST_F(SchedulerTest, TimesThatPassedAreMadeUpForOnce) {
+  apply("  schedule: 0 * * * *\n");
+  clock_.jump_wall(5 * kHour + 10 * kMinute);  // the host slept
+  go_on(5 * kMinute);
+  ASSERT_EQ(1U, runs().size());
+  EXPECT_EQ("catch-up", runs()[0].trigger);
+  EXPECT_EQ(4U, runs()[0].missed);
+  EXPECT_EQ(at("2026-03-01T05:00:00Z"), runs()[0].due_ms);
+  go_on(kHour);
+  EXPECT_EQ("schedule", runs()[1].trigger);
+}
+
+TEST_F(SchedulerTest, OrSkippedAsThePolicySays) {
+  apply("  schedule: 0 * * * *\n  missed: skip\n");
+  clock_.jump_wall(5 * kHour + 10 * kMinute);
+  go_on(5 * kMinute);
+  ASSERT_EQ(1U, runs().size());
+  EXPECT_EQ(PolicyRun::State::kSkipped, runs()[0].state);
+  EXPECT_EQ("nothing could run when it was due", runs()[0].reason);
+  EXPECT_EQ(5U, totals().skipped);
+  EXPECT_TRUE(clusters_.begun().empty());
+}
+
+TEST_F(SchedulerTest, OneAtATime) {
+  clusters_.outcome = [] { return SimulatedOutcome{150 * kMinute, "Completed", {}}; };
+  apply("  schedule: 0 * * * *\n");
+  go_on(5 * kHour + kMinute);
+  // At 1:00, until 3:30; 2:00 and 3:00 are one fact; 4:00.
+  ASSERT_EQ(4U, runs().size());
+  EXPECT_EQ(PolicyRun::State::kSkipped, runs()[1].state);
+  EXPECT_EQ("run 1 had not ended", runs()[1].reason);
+  EXPECT_EQ(1U, runs()[1].missed);
+  EXPECT_EQ(at("2026-03-01T04:00:00Z"), runs()[2].started_ms);
+  EXPECT_EQ(3U, totals().skipped);
+}
+
+TEST_F(SchedulerTest, OneStandsInLine) {
+  clusters_.outcome = [] { return SimulatedOutcome{150 * kMinute, "Completed", {}}; };
+  apply("  schedule: 0 * * * *\n  overlap: queue\n");
+  go_on(6 * kHour + kMinute);
+  EXPECT_EQ((std::vector<std::string>{"p-t-20260301010000", "p-t-20260301033000", "p-t-20260301060000"}), clusters_.begun());
+  EXPECT_EQ("another one waits already", runs()[2].reason);
+}
+
+TEST_F(SchedulerTest, AgainAfterFailures) {
+  int n = 0;
+  clusters_.outcome = [&] { return SimulatedOutcome{kMinute, ++n < 3 ? "Failed" : "Completed", {}}; };
+  apply("  schedule: 0 0 * * *\n  retries: {times: 2, wait: 10m}\n");
+  go_on(kDay + kHour);
+  ASSERT_EQ(1U, runs().size());
+  EXPECT_EQ(PolicyRun::State::kCompleted, runs()[0].state);
+  EXPECT_EQ(3U, runs()[0].attempt);
+  // A minute each; ten minutes, then twenty.
+  EXPECT_EQ((std::vector<std::string>{"p-t-20260302000000", "p-t-20260302001100", "p-t-20260302003200"}), clusters_.begun());
+  EXPECT_EQ(0U, totals().failed);
+}
+
+TEST_F(SchedulerTest, NotForEver) {
+  clusters_.outcome = [] { return SimulatedOutcome{kMinute, "Failed", {}}; };
+  apply("  schedule: 0 0 * * *\n  retries: {times: 1}\n");
+  go_on(kDay + kHour);
+  EXPECT_EQ(PolicyRun::State::kFailed, runs()[0].state);
+  EXPECT_EQ("simulated", runs()[0].reason);
+  EXPECT_EQ(2U, clusters_.begun().size());
+  EXPECT_EQ(1U, totals().failed);
+}
+
+TEST_F(SchedulerTest, WhatIsWronglyAskedForIsNotAskedForAgain) {
+  clusters_.outcome = [] { return SimulatedOutcome{0, "FailedValidation", {}}; };
+  apply("  schedule: 0 0 * * *\n  retries: {times: 5}\n");
+  go_on(kDay + kHour);
+  EXPECT_EQ(PolicyRun::State::kFailed, runs()[0].state);
+  EXPECT_EQ(1U, clusters_.begun().size());
+}
+
+TEST_F(SchedulerTest, ADeadlineEndsIt) {
+  clusters_.outcome = [] { return SimulatedOutcome{20 * kHour, "Completed", {}}; };
+  apply("  schedule: 0 0 * * *\n  deadline: 2h\n  retries: {times: 5}\n");
+  go_on(kDay + 3 * kHour);
+  EXPECT_EQ(PolicyRun::State::kFailed, runs()[0].state);
+  EXPECT_EQ("its deadline of 2h is over", runs()[0].reason);
+  EXPECT_EQ(1U, clusters_.begun().size());
+  EXPECT_TRUE(clusters_.point_names().empty());
+}
+
+TEST_F(SchedulerTest, AClusterThatCannotSayYetIsAskedAgainUntilTheDeadline) {
+  clusters_.outcome = [] { return SimulatedOutcome{0, "", error(Code::kUnavailable, "starting")}; };
+  apply("  schedule: 0 0 * * *\n  deadline: 1h\n");
+  go_on(kDay + 30 * kMinute);
+  EXPECT_EQ(PolicyRun::State::kWaiting, runs()[0].state);
+  EXPECT_EQ("starting", runs()[0].reason);
+  go_on(kHour);
+  EXPECT_EQ("its deadline of 1h is over; before: starting", runs()[0].reason);
+}
+
+TEST_F(SchedulerTest, JitterDelaysWithinItsBounds) {
+  apply("  schedule: 0 * * * *\n  jitter: 20m\n");
+  go_on(20 * kHour + 30 * kMinute);
+  std::set<int64_t> delays;
+  for (const PolicyRun& r : runs()) delays.insert(r.started_ms - r.due_ms);
+  EXPECT_GT(delays.size(), 10U);
+  EXPECT_GE(*delays.begin(), 0);
+  EXPECT_LT(*delays.rbegin(), 20 * kMinute);
+}
+
+TEST_F(SchedulerTest, AKillInTheMiddleIsAFailureWithItsReason) {
+  apply("  schedule: 0 * * * *\n");
+  go_on(kHour + kMinute / 2);
+  ASSERT_EQ(PolicyRun::State::kRunning, runs()[0].state);
+  clusters_.crash(false);
+  start();
+  go_on(kMinute);
+  EXPECT_EQ(PolicyRun::State::kFailed, runs()[0].state);
+  EXPECT_EQ("the daemon ended while it ran", runs()[0].reason);
+  go_on(kHour);
+  EXPECT_EQ(PolicyRun::State::kCompleted, runs()[1].state);
+}
+
+TEST_F(SchedulerTest, AndRunsAgainWhereThePolicySaysSo) {
+  apply("  schedule: 0 * * * *\n  retries: {times: 1}\n");
+  go_on(kHour + kMinute / 2);
+  clusters_.crash(true);
+  start();
+  go_on(10 * kMinute);
+  EXPECT_EQ(PolicyRun::State::kCompleted, runs()[0].state);
+  EXPECT_EQ(2U, runs()[0].attempt);
+}
+
+TEST_F(SchedulerTest, PausedItRunsOnlyWhenAsked) {
+  apply("  schedule: 0 * * * *\n");
+  ASSERT_TRUE(scheduler_->pause_policy("p", true));
+  go_on(3 * kHour + kMinute);
+  EXPECT_TRUE(runs().empty());
+  EXPECT_EQ(0, scheduler_->policy("p")->tiers[0].next_ms);
+  start();
+  EXPECT_TRUE(scheduler_->policy("p")->paused);
+  ASSERT_TRUE(scheduler_->run_policy("p", ""));
+  EXPECT_EQ("run 1 of tier \"t\" is waiting", scheduler_->run_policy("p", "t").error().message());
+  go_on(5 * kMinute);
+  EXPECT_EQ(PolicyRun::State::kCompleted, runs()[0].state);
+  ASSERT_TRUE(scheduler_->pause_policy("p", false));
+  go_on(kHour);
+  ASSERT_EQ(2U, runs().size());
+  EXPECT_EQ("schedule", runs()[1].trigger);
+  EXPECT_EQ(0U, runs()[1].missed);
+}
+
+TEST_F(SchedulerTest, AClockThatWasAheadIsForgiven) {
+  apply("  schedule: 0 * * * *\n");
+  clock_.jump_wall(30 * kDay);
+  go_on(2 * kHour);
+  clock_.jump_wall(-30 * kDay);
+  const size_t before = clusters_.begun().size();
+  go_on(3 * kHour + kMinute);
+  EXPECT_EQ(before + 3, clusters_.begun().size());
+  start();
+  go_on(kHour);
+  EXPECT_EQ(before + 4, clusters_.begun().size());
+}
+
+TEST_F(SchedulerTest, NothingBeginsThatIsNotAFactFirst) {
+  apply("  schedule: 0 * * * *\n");
+  bool broken = true;
+  settings_.fails = [&] { return broken; };
+  go_on(2 * kHour);
+  EXPECT_TRUE(clusters_.begun().empty());
+  broken = false;
+  go_on(kMinute);
+  ASSERT_EQ(1U, clusters_.begun().size());
+  EXPECT_EQ(at("2026-03-01T02:00:00Z"), runs()[0].due_ms);
+}
+
+TEST_F(SchedulerTest, FactsOutliveTheProcessAndAreBounded) {
+  apply("  schedule: 0 * * * *\n");
+  go_on(100 * kHour + kMinute);
+  const auto before = runs();
+  EXPECT_EQ(30U, before.size());
+  start();
+  EXPECT_EQ(100U, totals().completed);
+  ASSERT_EQ(before.size(), runs().size());
+  EXPECT_EQ(before.back().backup, runs().back().backup);
+  EXPECT_EQ(100U, runs().back().id);
+}
+
+TEST_F(SchedulerTest, AnotherVersionGoesOnFromNow) {
+  apply("  schedule: 0 * * * *\n");
+  go_on(90 * kMinute);
+  apply("  schedule: '*/10 * * * *'\n");
+  go_on(11 * kMinute);
+  ASSERT_EQ(2U, runs().size());
+  EXPECT_EQ(at("2026-03-01T01:40:00Z"), runs()[1].due_ms);
+  EXPECT_EQ(0U, runs()[1].missed);
+  const auto refused = scheduler_->apply_policy(tier("  schedule: nonsense\n"));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ("*/10 * * * *", scheduler_->policy("p")->tiers[0].schedule);
+  ASSERT_TRUE(scheduler_->remove_policy("p"));
+  EXPECT_EQ(Code::kNotFound, scheduler_->policy("p").error().code());
+  EXPECT_TRUE(settings_.setting_names("").empty());
+}
+
+TEST_F(SchedulerTest, RemovesWhatNoRuleKeepsAndNothingWhileTheClockIsInDoubt) {
+  ASSERT_TRUE(scheduler_->apply_policy("name: p\ncluster: prod\ntiers:\n- {name: t, schedule: 0 * * * *, retention: {last: 2}}\n"));
+  go_on(5 * kHour + 2 * kMinute);
+  clock_is_sure_ = false;
+  scheduler_->remove_expired({});
+  EXPECT_EQ(5U, clusters_.point_names().size());
+  clock_is_sure_ = true;
+  scheduler_->remove_expired({});
+  EXPECT_EQ((std::vector<std::string>{"p-t-20260301040000", "p-t-20260301050000"}), clusters_.point_names());
+  // A tier that is no more keeps what it had.
+  ASSERT_TRUE(scheduler_->apply_policy("name: p\ncluster: prod\ntiers:\n- {name: u, schedule: 30 * * * *, retention: {last: 1}}\n"));
+  go_on(2 * kHour);
+  scheduler_->remove_expired({});
+  EXPECT_EQ(3U, clusters_.point_names().size());
+}
+
+TEST(Scheduling, OnAThreadOfItsOwn) {
+  SystemClock clock;
+  SystemRandom random;
+  MemorySettings settings;
+  SimulatedClusters clusters(clock);
+  clusters.outcome = [] { return SimulatedOutcome{0, "Completed", {}}; };
+  Scheduler scheduler({&settings, &clusters, &clock, &random, [] { return true; }});
+  scheduler.load();
+  ASSERT_TRUE(scheduler.apply_policy("name: p\ncluster: prod\ntiers:\n- {name: t, schedule: '@yearly', retention: {last: 1}}\n"));
+  scheduler.start();
+  ASSERT_TRUE(scheduler.run_policy("p", "t"));
+  std::thread teller([&] {
+    for (int i = 0; i < 100; ++i) scheduler.wake();
+  });
+  while (scheduler.policy("p")->tiers[0].totals.completed == 0) {
+    scheduler.wake();
+    std::this_thread::yield();
+  }
+  teller.join();
+  scheduler.stop();
+  EXPECT_EQ(1U, clusters.begun().size());
+}
+
+std::vector<std::string> kept(const std::vector<RetentionVerdict>& verdicts) {
+  std::vector<std::string> names;
+  for (const RetentionVerdict& v : verdicts) {
+    if (v.keep) names.push_back(v.backup);
+  }
+  return names;
+}
+
+TEST(Retention, TheLatestGoodOneStaysHoweverOld) {
+  const std::vector<TierPoint> points{{"old", 0, true, true}, {"good", kDay, true, true}, {"partial", 2 * kDay, true, false}, {"running", 3 * kDay, false, false}};
+  RetentionRule rule;
+  rule.keep_for_ms = kDay;
+  EXPECT_EQ((std::vector<std::string>{"running", "good"}), kept(judge(points, rule, std::nullopt, 100 * kDay)));
+  EXPECT_EQ((std::vector<std::string>{"running", "partial", "good"}), kept(judge(points, rule, std::nullopt, 2 * kDay + kHour)));
+}
+
+TEST(Retention, OfEachPeriodTheNewestGoodOne) {
+  std::vector<TierPoint> points;
+  for (int64_t hour = 0; hour < 24 * 60; ++hour) points.push_back({"h" + std::to_string(hour), at("2026-01-01T00:00:00Z") + hour * kHour, true, hour % 24 != 23});
+  RetentionRule rule;
+  rule.daily = 2;
+  EXPECT_EQ((std::vector<std::string>{"h1438", "h1414"}), kept(judge(points, rule, std::nullopt, at("2026-03-02T00:00:00Z"))));
+  rule = {};
+  rule.monthly = 12;
+  // 2026-03-01 is the last of the sixty days.
+  EXPECT_EQ((std::vector<std::string>{"h1438", "h1414", "h742"}), kept(judge(points, rule, std::nullopt, at("2026-03-02T00:00:00Z"))));
+  const auto berlin = k8s::TimeZone::find("Europe/Berlin");
+  ASSERT_TRUE(berlin);
+  rule = {};
+  rule.yearly = 1;
+  rule.weekly = 1;
+  // The last of them is made on a Sunday here, and on a Monday there.
+  auto verdicts = judge(points, rule, std::nullopt, at("2026-03-02T00:00:00Z"));
+  EXPECT_EQ("the latest good one, the newest of its week, the newest of its year", verdicts[1].why);
+  EXPECT_EQ("no rule keeps it", verdicts[0].why);
+  verdicts = judge(points, rule, *berlin, at("2026-03-02T00:00:00Z"));
+  EXPECT_EQ("the newest of its week", verdicts[0].why);
+}
+
+}  // namespace
+}  // namespace holdfast
