@@ -109,7 +109,7 @@ class AdminApi {
     if (n == 1 && c.path[0] == "metrics" && c.method == "GET") {
       HttpResponse r;
       r.headers.add("Content-Type", "text/plain; version=0.0.4");
-      r.body = o_.metrics->render(*o_.services.pools, o_.services.clusters);
+      r.body = o_.metrics->render(o_.services);
       return r;
     }
     if (n >= 2 && c.path[0] == "v1") {
@@ -127,7 +127,7 @@ class AdminApi {
     json::array pools;
     for (const PoolStatus& p : o_.services.pools->pools()) pools.push_back(to_json(p));
     return json_response(json::object{{"ready", o_.ready()}, {"pools", pools}, {"buckets", o_.services.buckets->buckets().size()},
-                                      {"clusters", clusters_json(*o_.services.clusters)}});
+                                      {"clusters", clusters_json(*o_.services.clusters)}, {"policies", policies_json(*o_.services.policies)}});
   }
 
   Result<HttpResponse> route_pools(const AdminCall& c) {

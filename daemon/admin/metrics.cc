@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <sstream>
 
+#include "daemon/admin/policy_metrics.h"
+
 namespace holdfast {
 
 void Metrics::count_request(const std::string& operation, unsigned status, double seconds, uint64_t received_bytes) {
@@ -46,7 +48,8 @@ void render_pool(std::ostream& out, const PoolStatus& p) {
 
 }  // namespace
 
-std::string Metrics::render(const PoolService& pools, const ClusterService* clusters) const {
+std::string Metrics::render(const Services& services) const {
+  const PoolService& pools = *services.pools;
   std::ostringstream out;
   {
     std::lock_guard lock(mutex_);
@@ -82,11 +85,11 @@ std::string Metrics::render(const PoolService& pools, const ClusterService* clus
     out << "holdfast_pool_scrub_damaged{pool=\"" << p.name << "\"} " << scrub->damaged << "\n";
     out << "holdfast_pool_scrub_finished_seconds{pool=\"" << p.name << "\"} " << scrub->finished_ms / 1000 << "\n";
   }
-  if (clusters == nullptr) return out.str();
-  for (const ClusterStatus& c : clusters->clusters()) {
+  for (const ClusterStatus& c : services.clusters->clusters()) {
     if (c.serve) out << "holdfast_cluster_serving{cluster=\"" << c.name << "\"} " << (c.role == "serving" ? 1 : 0) << "\n";
     if (c.serve) out << "holdfast_cluster_other_writer{cluster=\"" << c.name << "\"} " << (c.alarm.empty() ? 0 : 1) << "\n";
   }
+  render_policies(out, services.policies->policies());
   return out.str();
 }
 

@@ -16,7 +16,7 @@ class Metrics {
   void count_request(const std::string& operation, unsigned status, double seconds, uint64_t received_bytes);
   void count_corruption() { ++corruptions_; }
   // The whole page; pool figures are read at that moment.
-  std::string render(const PoolService& pools, const ClusterService* clusters) const;
+  std::string render(const Services& services) const;
 
  private:
   static constexpr std::array<double, 12> kBounds = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,

@@ -19,10 +19,20 @@ json::object to_json(const PolicyRun& r) {
           {"items", r.items}, {"warnings", r.warnings}, {"errors", r.errors}};
 }
 
+// Of the last run that came to an end: why its restore point is not whole, or not there; empty: it is.
+std::string problem_of(const TierStatus& t) {
+  for (auto run = t.runs.rbegin(); run != t.runs.rend(); ++run) {
+    if (run->state == PolicyRun::State::kCompleted) break;
+    if (run->state != PolicyRun::State::kFailed && run->state != PolicyRun::State::kPartiallyFailed) continue;
+    return std::string(name_of(run->state)) + ": " + run->reason;
+  }
+  return "";
+}
+
 json::object to_json(const TierStatus& t, bool with_runs) {
   json::object o{{"name", t.name}, {"schedule", t.schedule}, {"next", time_text(t.next_ms)}, {"completed", t.totals.completed},
                  {"partially_failed", t.totals.partially_failed}, {"failed", t.totals.failed}, {"skipped", t.totals.skipped},
-                 {"last_completed", time_text(t.totals.last_completed_ms)}, {"last_point", time_text(t.totals.last_point_ms)}};
+                 {"last_completed", time_text(t.totals.last_completed_ms)}, {"last_point", time_text(t.totals.last_point_ms)}, {"problem", problem_of(t)}};
   json::array runs;
   for (const PolicyRun& r : t.runs) {
     if (with_runs || &r == &t.runs.back()) runs.push_back(to_json(r));
@@ -52,12 +62,14 @@ Result<HttpResponse> preview(const PolicyService& policies, const std::string& n
 
 }  // namespace
 
+json::array policies_json(const PolicyService& policies) {
+  json::array all;
+  for (const PolicyStatus& p : policies.policies()) all.push_back(to_json(p, false));
+  return all;
+}
+
 Result<HttpResponse> serve_policies(PolicyService& policies, const AdminCall& c) {
-  if (c.is("GET", 2)) {
-    json::array all;
-    for (const PolicyStatus& p : policies.policies()) all.push_back(to_json(p, false));
-    return json_response(json::object{{"policies", std::move(all)}});
-  }
+  if (c.is("GET", 2)) return json_response(json::object{{"policies", policies_json(policies)}});
   if (c.is("POST", 2)) {
     HF_CHECK(only_keys(c.body, {"document"}));
     HF_TRY(const std::string document, text_field(c.body, "document"));

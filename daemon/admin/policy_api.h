@@ -6,6 +6,9 @@
 
 namespace holdfast {
 
+// With their tiers and the last run of each.
+boost::json::array policies_json(const PolicyService& policies);
+
 Result<HttpResponse> serve_policies(PolicyService& policies, const AdminCall& call);
 
 }  // namespace holdfast

@@ -129,6 +129,12 @@ void add_status_command(CLI::App& app, CliContext& c) {
         if (!cluster.at("serve").as_bool() || text_at(cluster, "role") == "serving") continue;
         return error(Code::kUnavailable, "cluster \"" + text_at(cluster, "name") + "\": its velero.io objects are not served: " + text_at(cluster, "role_reason"));
       }
+      for (const json::value& policy : answer.at("policies").as_array()) {
+        for (const json::value& tier : policy.at("tiers").as_array()) {
+          if (text_at(tier, "problem").empty()) continue;
+          return error(Code::kUnavailable, "policy \"" + text_at(policy, "name") + "\", tier \"" + text_at(tier, "name") + "\": the last run is " + text_at(tier, "problem"));
+        }
+      }
       return {};
     };
   });

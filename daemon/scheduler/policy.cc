@@ -107,6 +107,7 @@ Policy policy_of(const json::value& document) {
   policy.name = f.name("name");
   policy.cluster = f.name("cluster");
   policy.paused = f.flag("paused");
+  policy.says_paused = f.find("paused") != nullptr;
   const json::value& tiers = f.required("tiers");
   if (!tiers.is_array() || tiers.get_array().empty()) f.refuse("tiers", "it is not a list of one tier or more");
   if (tiers.get_array().size() > kMaxTiers) f.refuse("tiers", "more than " + std::to_string(kMaxTiers));

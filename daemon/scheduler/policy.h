@@ -48,6 +48,7 @@ struct PolicyTier {
 struct Policy {
   std::string name, cluster;
   bool paused = false;
+  bool says_paused = false;  // the document does; else it stays as it is
   std::vector<PolicyTier> tiers;
   std::string document;  // as JSON, as it was given
 

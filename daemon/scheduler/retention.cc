@@ -62,9 +62,10 @@ void keep_of_periods(const Period& period, unsigned count, const std::vector<Tie
 
 }  // namespace
 
-std::vector<RetentionVerdict> judge(std::vector<TierPoint> points, const RetentionRule& rule, const std::optional<k8s::TimeZone>& zone, int64_t now_ms) {
+TierVerdicts judge(std::vector<TierPoint> points, const RetentionRule& rule, const std::optional<k8s::TimeZone>& zone, int64_t now_ms) {
   std::sort(points.begin(), points.end(), [](const TierPoint& a, const TierPoint& b) { return std::pair(a.started_ms, a.name) > std::pair(b.started_ms, b.name); });
-  std::vector<RetentionVerdict> verdicts;
+  TierVerdicts judged;
+  std::vector<RetentionVerdict>& verdicts = judged.points;
   for (const TierPoint& p : points) verdicts.push_back({"", p.name, p.started_ms, false, ""});
   bool good_seen = false;
   unsigned ended = 0;
@@ -78,13 +79,16 @@ std::vector<RetentionVerdict> judge(std::vector<TierPoint> points, const Retenti
     if (points[i].good && !good_seen) keep(v, "the latest good one");
     good_seen = good_seen || points[i].good;
     if (ended++ < rule.last) keep(v, "one of the last " + std::to_string(rule.last));
-    if (rule.keep_for_ms > 0 && now_ms - points[i].started_ms < rule.keep_for_ms) keep(v, "younger than " + length_text(rule.keep_for_ms));
+    const int64_t old_ms = points[i].started_ms + rule.keep_for_ms;
+    if (rule.keep_for_ms == 0 || old_ms <= now_ms) continue;
+    keep(v, "younger than " + length_text(rule.keep_for_ms));
+    if (judged.next_ms == 0 || old_ms < judged.next_ms) judged.next_ms = old_ms;
   }
   for (const Period& period : kPeriods) keep_of_periods(period, rule.*period.count, points, zone, verdicts);
   for (RetentionVerdict& v : verdicts) {
     if (!v.keep) v.why = "no rule keeps it";
   }
-  return verdicts;
+  return judged;
 }
 
 }  // namespace holdfast

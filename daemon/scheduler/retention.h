@@ -19,8 +19,13 @@ struct TierPoint {
   bool good = true;  // everything is in it
 };
 
-// A verdict for each, newest first. Always stay: those that have not ended, and the latest good one. Where a rule asks for one of
+struct TierVerdicts {
+  std::vector<RetentionVerdict> points;  // newest first
+  int64_t next_ms = 0;  // when one of them will have grown too old; 0: none will
+};
+
+// A verdict for each. Always stay: those that have not ended, and the latest good one. Where a rule asks for one of
 // an hour (a day, ...) it is the newest good one of it, else the newest.
-std::vector<RetentionVerdict> judge(std::vector<TierPoint> points, const RetentionRule& rule, const std::optional<k8s::TimeZone>& zone, int64_t now_ms);
+TierVerdicts judge(std::vector<TierPoint> points, const RetentionRule& rule, const std::optional<k8s::TimeZone>& zone, int64_t now_ms);
 
 }  // namespace holdfast

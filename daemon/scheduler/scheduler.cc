@@ -33,7 +33,8 @@ Result<Policy> decode(const std::string& text) {
 
 }  // namespace
 
-Scheduler::Scheduler(SchedulerParts parts) : p_(std::move(parts)), runs_(*p_.settings) {}
+Scheduler::Scheduler(SchedulerParts parts)
+    : p_(std::move(parts)), runs_(*p_.settings), keeper_(*p_.maker, *p_.clock, p_.clock_is_sure, [this](const Policy& policy) { return is_in_force(policy); }) {}
 
 void Scheduler::load() {
   std::lock_guard lock(mutex_);
@@ -71,7 +72,6 @@ void Scheduler::wake() {
   woken_ = true;
   std::lock_guard lock(mutex_);
   if (runner_) runner_->wake();
-  if (remover_) remover_->wake();
 }
 
 bool Scheduler::clock_has_jumped() {
@@ -86,11 +86,19 @@ int64_t Scheduler::step() {
   const bool jumped = clock_has_jumped(), woken = woken_.exchange(false);
   int64_t wait_ms = kLongestStepMs;
   for (auto& [name, entry] : entries_) {
+    bool ended = false;
     for (auto& [tier_name, tier] : entry.tiers) {
       const int64_t now_ms = p_.clock->monotonic_ms();
-      if (jumped || tier.next_ms <= now_ms || (woken && tier.runner->is_running())) tier.next_ms = now_ms + tier.runner->advance();
+      if (jumped || tier.next_ms <= now_ms || (woken && tier.runner->is_running())) {
+        const bool ran = tier.runner->is_running();
+        tier.next_ms = now_ms + tier.runner->advance();
+        ended = ended || (ran && !tier.runner->is_running());
+      }
       wait_ms = std::min(wait_ms, tier.next_ms - now_ms);
     }
+    if (!ended) continue;
+    keeper_.look_at(name);
+    if (remover_) remover_->wake();
   }
   return std::max<int64_t>(wait_ms, 0);
 }
@@ -115,6 +123,7 @@ Result<void> Scheduler::install(std::shared_ptr<const Policy> policy) {
     at = entry.tiers.erase(at);
   }
   if (runner_) runner_->wake();
+  if (remover_) remover_->wake();
   return {};
 }
 
@@ -128,6 +137,12 @@ Result<std::string> Scheduler::apply_policy(const std::string& text) {
   HF_TRY(Policy policy, parse_policy(text));
   std::string name = policy.name;
   std::lock_guard lock(mutex_);
+  if (const auto there = entries_.find(name); there == entries_.end()) {
+    // What an earlier policy of that name left is not its history.
+    for (const PolicyTier& tier : policy.tiers) HF_CHECK(runs_.remove_tier(name, tier.name));
+  } else if (!policy.says_paused) {
+    policy.paused = there->second.policy->paused;
+  }
   HF_CHECK(store(policy));
   HF_CHECK(install(std::make_shared<const Policy>(std::move(policy))));
   return name;
@@ -197,28 +212,6 @@ bool Scheduler::is_in_force(const Policy& policy) const {
   return found != entries_.end() && found->second.policy.get() == &policy;
 }
 
-std::vector<RetentionVerdict> judge_all(const Policy& policy, const std::vector<OwnedPoint>& points, int64_t now_ms) {
-  std::map<std::string, std::vector<TierPoint>> by_tier;
-  for (const OwnedPoint& p : points) {
-    if (p.policy == policy.name) by_tier[p.tier].push_back(p.point);
-  }
-  std::vector<RetentionVerdict> verdicts;
-  for (auto& [name, of_tier] : by_tier) {
-    const PolicyTier* tier = policy.tier(name);
-    const RetentionRule rule = tier == nullptr ? RetentionRule{.forever = true} : tier->retention;
-    std::optional<k8s::TimeZone> zone;
-    if (tier != nullptr && !tier->time_zone.empty()) {
-      if (auto found = k8s::TimeZone::find(tier->time_zone)) zone = *found;
-    }
-    for (RetentionVerdict& v : judge(std::move(of_tier), rule, zone, now_ms)) {
-      v.tier = name;
-      if (tier == nullptr) v.why = "its tier is no more: it is kept until somebody deletes it";
-      verdicts.push_back(std::move(v));
-    }
-  }
-  return verdicts;
-}
-
 Result<std::vector<RetentionVerdict>> Scheduler::judge_points(const std::string& name) const {
   std::shared_ptr<const Policy> policy;
   {
@@ -227,25 +220,9 @@ Result<std::vector<RetentionVerdict>> Scheduler::judge_points(const std::string&
     policy = entry->policy;
   }
   HF_TRY(const auto points, p_.maker->points(policy->cluster));
-  return judge_all(*policy, points, p_.clock->wall_ms());
+  return judge_all(*policy, points, p_.clock->wall_ms()).points;
 }
 
-void Scheduler::remove_expired(const std::stop_token& stop) {
-  for (const auto& policy : all()) {
-    if (stop.stop_requested() || !p_.clock_is_sure()) return;
-    const auto points = p_.maker->points(policy->cluster);
-    if (!points) {
-      spdlog::warn("policy {}: its restore points cannot be listed, so none is removed: {}", policy->name, points.error().message());
-      continue;
-    }
-    for (const RetentionVerdict& v : judge_all(*policy, *points, p_.clock->wall_ms())) {
-      // Somebody may just have decided otherwise.
-      if (v.keep || stop.stop_requested() || !p_.clock_is_sure() || !is_in_force(*policy)) continue;
-      const auto removed = p_.maker->remove_point(policy->cluster, v.backup);
-      if (removed) spdlog::info("policy {}, tier {}: restore point {} is removed: {}", policy->name, v.tier, v.backup, v.why);
-      else if (removed.error().code() != Code::kNotFound) spdlog::error("policy {}, tier {}: restore point {} cannot be removed: {}", policy->name, v.tier, v.backup, removed.error().message());
-    }
-  }
-}
+void Scheduler::remove_expired(const std::stop_token& stop) { keeper_.pass(all(), stop); }
 
 }  // namespace holdfast

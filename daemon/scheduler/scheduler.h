@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 
+#include "daemon/scheduler/retention_keeper.h"
 #include "daemon/scheduler/tier_runner.h"
 #include "storage/base/worker.h"
 
@@ -65,14 +66,12 @@ class Scheduler final : public PolicyService {
 
   const SchedulerParts p_;
   RunStore runs_;
+  RetentionKeeper keeper_;
   mutable std::mutex mutex_;
   std::map<std::string, Entry> entries_;
   int64_t offset_ms_ = 0;  // wall clock less monotonic clock when it was last looked at
   std::atomic<bool> woken_{false};
   std::unique_ptr<Worker> runner_, remover_;
 };
-
-// A verdict for each of these points that a tier of the policy made; of tiers that are no more all stay.
-std::vector<RetentionVerdict> judge_all(const Policy& policy, const std::vector<OwnedPoint>& points, int64_t now_ms);
 
 }  // namespace holdfast

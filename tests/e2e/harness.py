@@ -199,11 +199,17 @@ class Daemon:
             assert done.returncode == 0, done.stdout + done.stderr
         return done
 
-    def ask(self, path):
+    def fetch(self, path):
         """The admin API's answer."""
         done = subprocess.run(["curl", "-sS", "--fail-with-body", "--unix-socket", str(self.run / "admin.sock"), "http://holdfast" + path], capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
-        return json.loads(done.stdout)
+        return done.stdout
+
+    def ask(self, path):
+        return json.loads(self.fetch(path))
+
+    def metrics(self):
+        return self.fetch("/metrics")
 
     def cluster(self, name):
         """What `cluster list` says of it."""

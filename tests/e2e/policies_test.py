@@ -71,6 +71,13 @@ class PoliciesTest(ClusterTest):
         listed = self.daemon.cli("policy", "get").stdout
         self.assertRegex(listed, rf"{self.name} +often +prod +\* \* \* \* \* +20\S+Z +completed +20\S+Z")
         self.assertIn(run["backup"], self.daemon.cli("policy", "describe", self.name).stdout)
+        self.daemon.kill()
+        self.daemon.start()
+        figures = dict(line.rsplit(" ", 1) for line in self.daemon.metrics().splitlines() if f'"{self.name}-often"' in line)
+        figures = {key.split("{")[0]: int(value) for key, value in figures.items()}
+        self.assertGreaterEqual(figures["velero_backup_success_total"], 1)
+        self.assertGreaterEqual(figures["velero_backup_last_successful_timestamp"], due.timestamp())
+        self.assertEqual((1, 0), (figures["velero_backup_last_status"], figures["holdfast_policy_paused"]))
 
     def test_paused(self):
         self.apply([{"name": "often", "schedule": "* * * * *", "retention": "forever"}])
@@ -140,6 +147,11 @@ class PoliciesTest(ClusterTest):
         self.assertIn("applied", unknown.stdout)
         run = self.run_now(check=False)
         self.assertEqual(("failed", 'cluster "nobody" is not registered'), (run["state"], run["reason"]))
+        unwell = self.daemon.cli("status", check=False)
+        self.assertEqual(1, unwell.returncode)
+        self.assertIn(f'policy "{self.name}", tier "t": the last run is failed: cluster "nobody" is not registered', unwell.stderr)
+        self.assertIn(f'velero_backup_failure_total{{schedule="{self.name}-t"}} 1\n', self.daemon.metrics())
+        self.assertIn(f'velero_backup_last_status{{schedule="{self.name}-t"}} 0\n', self.daemon.metrics())
 
     def test_the_five_tiers(self):
         self.name = "five-tiers"

@@ -22,6 +22,7 @@ kube=(k8s/client/json_access.cc k8s/client/cluster_access.cc k8s/client/kubeconf
 restore=(k8s/bucket/archive_reader.cc k8s/spec/restore_spec.cc k8s/restore/item_path.cc k8s/restore/item_transforms.cc
          k8s/restore/service_transform.cc k8s/restore/left_out.cc k8s/restore/merge_patch.cc k8s/restore/json_patch.cc k8s/restore/strategic_patch.cc
          k8s/restore/resource_modifiers.cc)
+policy=(daemon/scheduler/policy.cc daemon/scheduler/policy_fields.cc daemon/scheduler/document_lines.cc daemon/scheduler/duration.cc)
 log=(storage/log/record.cc storage/log/segment_header.cc storage/log/superblock.cc storage/crypto/aead.cc storage/index/facts.cc)
 
 build() { # NAME SOURCES...
@@ -40,9 +41,10 @@ build xml_fuzz "${base[@]}" "${protocol[@]}"
 build http_fuzz "${base[@]}" "${protocol[@]}"
 build kube_fuzz "${base[@]}" "${kube[@]}"
 build restore_fuzz "${base[@]}" "${kube[@]}" "${restore[@]}"
+build policy_fuzz "${base[@]}" "${kube[@]}" "${policy[@]}"
 
 failed=0
-for target in records_fuzz sigv4_fuzz chunked_fuzz xml_fuzz http_fuzz kube_fuzz restore_fuzz; do
+for target in records_fuzz sigv4_fuzz chunked_fuzz xml_fuzz http_fuzz kube_fuzz restore_fuzz policy_fuzz; do
   mkdir -p "$out/corpus/$target"
   seeds=()
   [ -d "tests/fuzz/seeds/$target" ] && seeds=("tests/fuzz/seeds/$target")

@@ -284,6 +284,8 @@ TEST_F(SchedulerTest, PausedItRunsOnlyWhenAsked) {
   EXPECT_EQ("run 1 of tier \"t\" is waiting", scheduler_->run_policy("p", "t").error().message());
   go_on(5 * kMinute);
   EXPECT_EQ(PolicyRun::State::kCompleted, runs()[0].state);
+  apply("  schedule: 0 * * * *\n  jitter: 1s\n");  // says nothing of it
+  EXPECT_TRUE(scheduler_->policy("p")->paused);
   ASSERT_TRUE(scheduler_->pause_policy("p", false));
   go_on(kHour);
   ASSERT_EQ(2U, runs().size());
@@ -383,9 +385,9 @@ TEST(Scheduling, OnAThreadOfItsOwn) {
   EXPECT_EQ(1U, clusters.begun().size());
 }
 
-std::vector<std::string> kept(const std::vector<RetentionVerdict>& verdicts) {
+std::vector<std::string> kept(const TierVerdicts& verdicts) {
   std::vector<std::string> names;
-  for (const RetentionVerdict& v : verdicts) {
+  for (const RetentionVerdict& v : verdicts.points) {
     if (v.keep) names.push_back(v.backup);
   }
   return names;
@@ -397,6 +399,8 @@ TEST(Retention, TheLatestGoodOneStaysHoweverOld) {
   rule.keep_for_ms = kDay;
   EXPECT_EQ((std::vector<std::string>{"running", "good"}), kept(judge(points, rule, std::nullopt, 100 * kDay)));
   EXPECT_EQ((std::vector<std::string>{"running", "partial", "good"}), kept(judge(points, rule, std::nullopt, 2 * kDay + kHour)));
+  EXPECT_EQ(0, judge(points, rule, std::nullopt, 100 * kDay).next_ms);
+  EXPECT_EQ(3 * kDay, judge(points, rule, std::nullopt, 2 * kDay + kHour).next_ms);
 }
 
 TEST(Retention, OfEachPeriodTheNewestGoodOne) {
@@ -416,10 +420,10 @@ TEST(Retention, OfEachPeriodTheNewestGoodOne) {
   rule.weekly = 1;
   // The last of them is made on a Sunday here, and on a Monday there.
   auto verdicts = judge(points, rule, std::nullopt, at("2026-03-02T00:00:00Z"));
-  EXPECT_EQ("the latest good one, the newest of its week, the newest of its year", verdicts[1].why);
-  EXPECT_EQ("no rule keeps it", verdicts[0].why);
+  EXPECT_EQ("the latest good one, the newest of its week, the newest of its year", verdicts.points[1].why);
+  EXPECT_EQ("no rule keeps it", verdicts.points[0].why);
   verdicts = judge(points, rule, *berlin, at("2026-03-02T00:00:00Z"));
-  EXPECT_EQ("the newest of its week", verdicts[0].why);
+  EXPECT_EQ("the newest of its week", verdicts.points[0].why);
 }
 
 }  // namespace

@@ -1,0 +1,49 @@
+#include "daemon/admin/policy_metrics.h"
+
+#include <array>
+
+namespace holdfast {
+
+namespace {
+
+struct Metric {
+  const char* name;
+  const char* type;
+  int64_t (*value)(const PolicyStatus&, const TierStatus&);
+};
+
+// 1: the last backup has everything in it; 0: it does not; before the first: 1, as Velero has it.
+int64_t last_status(const TierStatus& t) {
+  for (auto run = t.runs.rbegin(); run != t.runs.rend(); ++run) {
+    if (run->state == PolicyRun::State::kCompleted) return 1;
+    if (run->state == PolicyRun::State::kFailed || run->state == PolicyRun::State::kPartiallyFailed) return 0;
+  }
+  return 1;
+}
+
+int64_t whole(uint64_t count) { return static_cast<int64_t>(count); }
+
+constexpr std::array<Metric, 9> kMetrics{{
+    {"velero_backup_attempt_total", "counter", [](const PolicyStatus&, const TierStatus& t) { return whole(t.totals.completed + t.totals.partially_failed + t.totals.failed); }},
+    {"velero_backup_success_total", "counter", [](const PolicyStatus&, const TierStatus& t) { return whole(t.totals.completed); }},
+    {"velero_backup_partial_failure_total", "counter", [](const PolicyStatus&, const TierStatus& t) { return whole(t.totals.partially_failed); }},
+    {"velero_backup_failure_total", "counter", [](const PolicyStatus&, const TierStatus& t) { return whole(t.totals.failed); }},
+    {"velero_backup_last_successful_timestamp", "gauge", [](const PolicyStatus&, const TierStatus& t) { return t.totals.last_completed_ms / 1000; }},
+    {"velero_backup_last_status", "gauge", [](const PolicyStatus&, const TierStatus& t) { return last_status(t); }},
+    {"holdfast_policy_skipped_total", "counter", [](const PolicyStatus&, const TierStatus& t) { return whole(t.totals.skipped); }},
+    {"holdfast_policy_last_point_timestamp", "gauge", [](const PolicyStatus&, const TierStatus& t) { return t.totals.last_point_ms / 1000; }},
+    {"holdfast_policy_paused", "gauge", [](const PolicyStatus& p, const TierStatus&) { return int64_t{p.paused}; }},
+}};
+
+}  // namespace
+
+void render_policies(std::ostream& out, const std::vector<PolicyStatus>& policies) {
+  for (const Metric& m : kMetrics) {
+    if (!policies.empty()) out << "# TYPE " << m.name << " " << m.type << "\n";
+    for (const PolicyStatus& p : policies) {
+      for (const TierStatus& t : p.tiers) out << m.name << "{schedule=\"" << p.name << "-" << t.name << "\"} " << m.value(p, t) << "\n";
+    }
+  }
+}
+
+}  // namespace holdfast

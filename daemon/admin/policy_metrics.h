@@ -1,0 +1,14 @@
+// Policies in Prometheus' text format, from stored facts: they survive restarts.
+#pragma once
+
+#include <ostream>
+
+#include "daemon/policies.h"
+
+namespace holdfast {
+
+// Under Velero's own names (pkg/metrics/metrics.go), with "POLICY-TIER" as `schedule`, so that dashboards and alerts made for
+// Velero work; and what Velero does not have under ours.
+void render_policies(std::ostream& out, const std::vector<PolicyStatus>& policies);
+
+}  // namespace holdfast

@@ -1,0 +1,52 @@
+// Removes the restore points of policies that no rule keeps. Looks only where something may have changed: where a backup has
+// ended, where a rule was changed, where one has grown too old.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+
+#include "daemon/scheduler/backup_maker.h"
+#include "storage/base/clock.h"
+
+namespace holdfast {
+
+struct PolicyVerdicts {
+  std::vector<RetentionVerdict> points;
+  int64_t next_ms = 0;  // as in TierVerdicts
+};
+
+// Of the points that a tier of the policy made; of tiers that are no more all stay.
+PolicyVerdicts judge_all(const Policy& policy, const std::vector<OwnedPoint>& points, int64_t now_ms);
+
+// Thread-safe.
+class RetentionKeeper {
+ public:
+  // `is_in_force`: asked before each removal, for somebody may just have decided otherwise.
+  RetentionKeeper(BackupMaker& maker, Clock& clock, std::function<bool()> clock_is_sure, std::function<bool(const Policy&)> is_in_force)
+      : maker_(maker), clock_(clock), clock_is_sure_(std::move(clock_is_sure)), is_in_force_(std::move(is_in_force)) {}
+
+  // What is known of that policy's points is out of date.
+  void look_at(const std::string& policy);
+  // Blocks while it lists and removes. Nothing is removed while the clock is in doubt.
+  void pass(const std::vector<std::shared_ptr<const Policy>>& policies, const std::stop_token& stop);
+
+ private:
+  bool is_due(const Policy& policy) const;
+  bool remove(const Policy& policy, const std::vector<RetentionVerdict>& verdicts, const std::stop_token& stop);
+
+  BackupMaker& maker_;
+  Clock& clock_;
+  const std::function<bool()> clock_is_sure_;
+  const std::function<bool(const Policy&)> is_in_force_;
+  mutable std::mutex mutex_;
+  struct Known {
+    std::weak_ptr<const Policy> policy;  // that it was judged by
+    int64_t next_ms = 0;                 // Unix time
+  };
+  std::map<std::string, Known> known_;
+};
+
+}  // namespace holdfast
