@@ -7,7 +7,7 @@ out=build/fuzz
 mkdir -p "$out/corpus"
 
 # libstdc++ offers std::expected to compilers with C++20's last concepts paper; clang 16 has what it needs of it.
-flags=(-std=c++2b -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -D__cpp_concepts=202002L
+flags=(-std=c++2b -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -D__cpp_concepts=202002L
        -Wno-macro-redefined -I. -DUSE_OS_TZDB=1 -DHAS_STRING_VIEW=1 -include ostream)
 libraries=(-lisal -lcrypto -lpugixml -lboost_json -lyaml-cpp -lcurl -larchive -lre2 -ldate-tz)
 base=(storage/base/status.cc storage/base/bytes.cc storage/base/body_ref.cc storage/base/checksum.cc storage/base/crc64nvme.cc storage/base/digest.cc
@@ -25,26 +25,43 @@ restore=(k8s/bucket/archive_reader.cc k8s/spec/restore_spec.cc k8s/restore/item_
 policy=(daemon/scheduler/policy.cc daemon/scheduler/policy_fields.cc daemon/scheduler/document_lines.cc daemon/scheduler/duration.cc)
 log=(storage/log/record.cc storage/log/segment_header.cc storage/log/superblock.cc storage/crypto/aead.cc storage/index/facts.cc)
 
-build() { # NAME SOURCES...
-  local name=$1
-  shift
-  local newest
-  newest=$(ls -t "$@" "tests/fuzz/$name.cc" tests/fuzz/run.sh | head -1)
-  [ -x "$out/$name" ] && [ "$out/$name" -nt "$newest" ] && return
-  clang++-16 "${flags[@]}" "tests/fuzz/$name.cc" "$@" -o "$out/$name" "${libraries[@]}"
-}
+declare -A sources_of=(
+  [records_fuzz]="${base[*]} ${log[*]}"
+  [sigv4_fuzz]="${base[*]} ${protocol[*]} ${auth[*]}"
+  [chunked_fuzz]="${base[*]} ${protocol[*]} ${auth[*]}"
+  [xml_fuzz]="${base[*]} ${protocol[*]}"
+  [http_fuzz]="${base[*]} ${protocol[*]}"
+  [kube_fuzz]="${base[*]} ${kube[*]}"
+  [restore_fuzz]="${base[*]} ${kube[*]} ${restore[*]}"
+  [policy_fuzz]="${base[*]} ${kube[*]} ${policy[*]}"
+)
 
-build records_fuzz "${base[@]}" "${log[@]}"
-build sigv4_fuzz "${base[@]}" "${protocol[@]}" "${auth[@]}"
-build chunked_fuzz "${base[@]}" "${protocol[@]}" "${auth[@]}"
-build xml_fuzz "${base[@]}" "${protocol[@]}"
-build http_fuzz "${base[@]}" "${protocol[@]}"
-build kube_fuzz "${base[@]}" "${kube[@]}"
-build restore_fuzz "${base[@]}" "${kube[@]}" "${restore[@]}"
-build policy_fuzz "${base[@]}" "${kube[@]}" "${policy[@]}"
+# Each source once, whatever how many targets need it; ccache knows which have changed.
+compile() { # SOURCE
+  mkdir -p "$(dirname "$out/$1.o")"
+  ccache clang++-16 "${flags[@]}" -c "$1" -o "$out/$1.o"
+}
+running=0
+for source in $( (for target in "${!sources_of[@]}"; do printf '%s\n' ${sources_of[$target]} "tests/fuzz/$target.cc"; done) | sort -u); do
+  compile "$source" &
+  running=$((running + 1))
+  if [ "$running" -ge "$(nproc)" ]; then
+    wait -n
+    running=$((running - 1))
+  fi
+done
+while [ "$running" -gt 0 ]; do
+  wait -n
+  running=$((running - 1))
+done
+for target in "${!sources_of[@]}"; do
+  objects=()
+  for source in $(printf '%s\n' ${sources_of[$target]} | sort -u) "tests/fuzz/$target.cc"; do objects+=("$out/$source.o"); done
+  clang++-16 -fsanitize=fuzzer,address,undefined "${objects[@]}" -o "$out/$target" "${libraries[@]}"
+done
 
 failed=0
-for target in records_fuzz sigv4_fuzz chunked_fuzz xml_fuzz http_fuzz kube_fuzz restore_fuzz policy_fuzz; do
+for target in "${!sources_of[@]}"; do
   mkdir -p "$out/corpus/$target"
   seeds=()
   [ -d "tests/fuzz/seeds/$target" ] && seeds=("tests/fuzz/seeds/$target")
