@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "daemon/policies.h"
+#include "daemon/sites.h"
 #include "storage/bucket_store.h"
 
 namespace holdfast {
@@ -154,6 +155,7 @@ struct Services {
   PoolService* pools = nullptr;
   ClusterService* clusters = nullptr;
   PolicyService* policies = nullptr;
+  SiteService* sites = nullptr;
 };
 
 }  // namespace holdfast

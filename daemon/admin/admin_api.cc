@@ -6,6 +6,7 @@
 #include "daemon/admin/admin_json.h"
 #include "daemon/admin/cluster_api.h"
 #include "daemon/admin/policy_api.h"
+#include "daemon/admin/site_api.h"
 #include "storage/net/offload.h"
 
 namespace holdfast {
@@ -118,6 +119,7 @@ class AdminApi {
       if (c.path[1] == "users") return route_users(c);
       if (c.path[1] == "buckets") return route_buckets(c);
       if (c.path[1] == "clusters") return serve_clusters(*o_.services.clusters, c);
+      if (c.path[1] == "sites") return serve_sites(*o_.services.sites, c);
       if (c.path[1] == "policies") return serve_policies(*o_.services.policies, c);
     }
     return error(Code::kNotFound, "no such resource");

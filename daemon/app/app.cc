@@ -13,6 +13,7 @@
 #include "daemon/app/pool_service.h"
 #include "daemon/app/secrets.h"
 #include "daemon/clusters/cluster_service.h"
+#include "daemon/replicator/replicator.h"
 #include "daemon/scheduler/cluster_backup_maker.h"
 #include "daemon/scheduler/scheduler.h"
 #include "s3gw/gateway.h"
@@ -74,6 +75,7 @@ class Daemon {
                                                                      [this] { return clock_is_sure(); }, [this] { scheduler_->wake(); }, c_.state_dir, face()});
     backup_maker_ = std::make_unique<ClusterBackupMaker>(*clusters_);
     scheduler_ = std::make_unique<Scheduler>(SchedulerParts{store_.get(), backup_maker_.get(), &clock_, &random_, [this] { return clock_is_sure(); }});
+    replicator_ = std::make_unique<Replicator>(ReplicatorParts{store_.get(), store_.get(), clusters_.get(), &clock_, &random_, [this] { return clusters_->appliance_id(); }, {}});
     clusters_->start();
     scheduler_->load();
     scheduler_->start();
@@ -100,6 +102,8 @@ class Daemon {
     if (admin_) admin_->stop(2);
     workers_.join();
     scheduler_->stop();
+    replicator_->stop();
+    replicator_.reset();
     clusters_.reset();  // ends running backups
     scheduler_.reset();
     local_pools_.reset();
@@ -169,7 +173,7 @@ class Daemon {
 
   Result<void> start_admin() {
     AdminApiOptions options;
-    options.services = {store_.get(), store_.get(), local_pools_.get(), clusters_.get(), scheduler_.get()};
+    options.services = {store_.get(), store_.get(), local_pools_.get(), clusters_.get(), scheduler_.get(), replicator_.get()};
     options.metrics = &metrics_;
     options.random = &random_;
     options.workers = &workers_;
@@ -203,6 +207,7 @@ class Daemon {
   std::unique_ptr<Scheduler> scheduler_;  // outlives the clusters, which tell it of ended backups
   std::unique_ptr<LocalClusters> clusters_;
   std::unique_ptr<ClusterBackupMaker> backup_maker_;
+  std::unique_ptr<Replicator> replicator_;
   std::unique_ptr<HttpServer> s3_, admin_;
 };
 

@@ -30,5 +30,7 @@ void add_backup_commands(CLI::App& app, CliContext& context);
 void add_restore_commands(CLI::App& app, CliContext& context);
 // `policy` and `retention`.
 void add_policy_commands(CLI::App& app, CliContext& context);
+// `site`, `copy` and `copies`.
+void add_site_commands(CLI::App& app, CliContext& context);
 
 }  // namespace holdfast

@@ -28,6 +28,8 @@ class LocalClusters final : public ClusterService {
 
   // Once, before the service is used: see JobLines::recover(). Then restore points expire, and velero.io objects are served.
   void start();
+  // Once it is started.
+  const std::string& appliance_id() const { return appliance_id_; }
 
   Result<ClusterFindings> add_cluster(const NewCluster& cluster) override;
   std::vector<ClusterStatus> clusters() const override;

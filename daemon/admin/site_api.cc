@@ -1,0 +1,95 @@
+#include "daemon/admin/site_api.h"
+
+#include <boost/json.hpp>
+
+#include "storage/base/times.h"
+
+namespace holdfast {
+
+namespace json = boost::json;
+
+namespace {
+
+std::string time_text(int64_t unix_ms) { return unix_ms == 0 ? std::string() : rfc3339(unix_ms); }
+
+json::object to_json(const SiteFindings& f) {
+  return {{"usable", f.usable}, {"problem", f.problem}, {"conditional_writes", f.conditional_writes}, {"tags", f.tags},
+          {"object_lock", f.object_lock}, {"versioning", f.versioning}, {"clock_ahead_ms", f.clock_ahead_ms}};
+}
+
+json::object to_json(const SiteUnit& u) {
+  return {{"cluster", u.cluster}, {"backup", u.backup}, {"source", u.source}, {"policy", u.policy}, {"tier", u.tier},
+          {"started", time_text(u.started_ms)}, {"copied", time_text(u.copied_ms)}, {"expires", time_text(u.expires_ms)}};
+}
+
+json::object to_json(const CopyStatus& c) {
+  return {{"cluster", c.cluster}, {"backup", c.backup}, {"state", c.state}, {"reason", c.reason},
+          {"objects", c.objects}, {"objects_done", c.objects_done}, {"bytes", c.bytes}, {"bytes_done", c.bytes_done}};
+}
+
+template <typename T>
+json::array list_json(const std::vector<T>& all) {
+  json::array out;
+  for (const T& one : all) out.push_back(to_json(one));
+  return out;
+}
+
+Result<HttpResponse> add(SiteService& sites, const json::object& body) {
+  HF_CHECK(only_keys(body, {"name", "url", "bucket", "region", "access_key", "secret_key", "ca_pem"}));
+  NewSite wanted;
+  HF_TRY(wanted.name, text_field(body, "name"));
+  HF_TRY(wanted.url, text_field(body, "url"));
+  HF_TRY(wanted.bucket, text_field(body, "bucket"));
+  HF_TRY(wanted.access_key, text_field(body, "access_key"));
+  HF_TRY(wanted.secret, text_field(body, "secret_key"));
+  HF_TRY(wanted.ca_pem, text_field(body, "ca_pem"));
+  HF_TRY(const std::string region, text_field(body, "region"));
+  if (!region.empty()) wanted.region = region;
+  HF_TRY(const SiteFindings found, sites.add_site(wanted));
+  return json_response(to_json(found), 201);
+}
+
+Result<HttpResponse> serve_copies(SiteService& sites, const AdminCall& c) {
+  const std::string& site = c.path[2];
+  if (c.is("GET", 4)) {
+    HF_TRY(const SiteCopies copies, sites.copies(site));
+    return json_response(json::object{{"units", list_json(copies.units)}, {"copies", list_json(copies.copies)}});
+  }
+  if (c.is("POST", 4)) {
+    HF_CHECK(only_keys(c.body, {"cluster", "backup"}));
+    HF_TRY(const std::string cluster, text_field(c.body, "cluster"));
+    HF_TRY(const std::string backup, text_field(c.body, "backup"));
+    HF_CHECK(sites.start_copy(site, cluster, backup));
+    return json_response(json::object{{"cluster", cluster}, {"backup", backup}}, 202);
+  }
+  if (c.is("DELETE", 6)) {
+    HF_CHECK(sites.remove_copy(site, c.path[4], c.path[5]));
+    return HttpResponse{204, {}, {}};
+  }
+  return error(Code::kNotFound, "no such resource");
+}
+
+}  // namespace
+
+Result<HttpResponse> serve_sites(SiteService& sites, const AdminCall& c) {
+  if (c.is("GET", 2)) {
+    json::array all;
+    for (const SiteStatus& s : sites.sites()) {
+      all.push_back(json::object{{"name", s.name}, {"url", s.url}, {"bucket", s.bucket}, {"region", s.region}, {"access_key", s.access_key}, {"added", time_text(s.added_ms)}});
+    }
+    return json_response(json::object{{"sites", std::move(all)}});
+  }
+  if (c.is("POST", 2)) return add(sites, c.body);
+  if (c.is("DELETE", 3)) {
+    HF_CHECK(sites.remove_site(c.path[2]));
+    return HttpResponse{204, {}, {}};
+  }
+  if (c.is("GET", 4) && c.path[3] == "check") {
+    HF_TRY(const SiteFindings found, sites.check_site(c.path[2]));
+    return json_response(to_json(found));
+  }
+  if (c.path.size() >= 4 && c.path[3] == "copies") return serve_copies(sites, c);
+  return error(Code::kNotFound, "no such resource");
+}
+
+}  // namespace holdfast

@@ -1,0 +1,169 @@
+#include <boost/json.hpp>
+#include <iostream>
+#include <thread>
+
+#include "daemon/cli/calls.h"
+#include "daemon/cli/output.h"
+#include "daemon/cli/runs.h"
+
+namespace holdfast {
+
+namespace json = boost::json;
+
+namespace {
+
+struct SiteArguments {
+  std::string name, url, bucket, region = "us-east-1", access_key, secret_file, ca_file;
+  std::string site, cluster, backup;
+  bool wait = false;
+};
+
+const char* yes_no(const json::value& findings, const char* key) { return findings.at(key).as_bool() ? "yes" : "no"; }
+
+Result<void> print_findings(const CliContext& c, const std::string& name, const json::value& f) {
+  c.told = c.json();
+  if (c.json()) print_json(f);
+  if (!f.at("usable").as_bool()) return error(Code::kUnavailable, "site \"" + name + "\": " + text_at(f, "problem"));
+  if (c.json()) return {};
+  const std::string versioning = text_at(f, "versioning");
+  std::cout << name << ": usable; conditional writes: " << yes_no(f, "conditional_writes") << ", tags: " << yes_no(f, "tags") << ", versioning: " << (versioning.empty() ? "no" : versioning)
+            << ", object lock: " << yes_no(f, "object_lock") << ", its clock is ahead by " << f.at("clock_ahead_ms").to_number<int64_t>() / 1000 << " s\n";
+  return {};
+}
+
+Result<void> add(const CliContext& c, const SiteArguments& a) {
+  HF_TRY(const std::string secret_text, read_text_file(a.secret_file == "-" ? "/dev/stdin" : a.secret_file));
+  json::object body{{"name", a.name}, {"url", a.url}, {"bucket", a.bucket}, {"region", a.region}, {"access_key", a.access_key}, {"secret_key", secret_text.substr(0, secret_text.find_first_of("\r\n"))}};
+  if (!a.ca_file.empty()) {
+    HF_TRY(body["ca_pem"], read_text_file(a.ca_file));
+  }
+  HF_TRY(const json::value findings, client_of(c).call("POST", "/v1/sites", body));
+  if (!c.json()) std::cout << "site " << a.name << " added\n";
+  return print_findings(c, a.name, findings);
+}
+
+Result<void> list(const CliContext& c) {
+  HF_TRY(const json::value answer, client_of(c).call("GET", "/v1/sites"));
+  if (c.json()) {
+    print_json(answer);
+    return {};
+  }
+  std::vector<std::vector<std::string>> rows;
+  for (const json::value& s : answer.at("sites").as_array()) rows.push_back({text_at(s, "name"), text_at(s, "url"), text_at(s, "bucket"), text_at(s, "region"), text_at(s, "access_key")});
+  print_table({"SITE", "URL", "BUCKET", "REGION", "ACCESS KEY"}, rows);
+  return {};
+}
+
+Result<void> check(const CliContext& c, const std::string& name) {
+  HF_TRY(const json::value findings, client_of(c).call("GET", "/v1/sites/" + name + "/check"));
+  return print_findings(c, name, findings);
+}
+
+std::string dash(const std::string& text) { return text.empty() ? "-" : text; }
+
+Result<void> list_copies(const CliContext& c, const SiteArguments& a) {
+  HF_TRY(const json::value answer, client_of(c).call("GET", "/v1/sites/" + a.site + "/copies"));
+  if (c.json()) {
+    print_json(answer);
+    return {};
+  }
+  std::vector<std::vector<std::string>> rows;
+  for (const json::value& u : answer.at("units").as_array()) {
+    rows.push_back({text_at(u, "cluster"), text_at(u, "backup"), "there", text_at(u, "started"), text_at(u, "copied"), dash(text_at(u, "expires")), text_at(u, "source")});
+  }
+  for (const json::value& u : answer.at("copies").as_array()) {
+    const std::string done = std::to_string(number_at(u, "objects_done")) + "/" + std::to_string(number_at(u, "objects"));
+    rows.push_back({text_at(u, "cluster"), text_at(u, "backup"), text_at(u, "state") + (text_at(u, "state") == "copying" ? " " + done : ""), "-", "-", "-", "-"});
+  }
+  print_table({"CLUSTER", "BACKUP", "STATE", "STARTED", "COPIED", "EXPIRES", "COPIED BY"}, rows);
+  for (const json::value& u : answer.at("copies").as_array()) {
+    if (!text_at(u, "reason").empty()) std::cout << text_at(u, "backup") << ": " << text_at(u, "reason") << "\n";
+  }
+  return {};
+}
+
+const json::value* found(const json::value& answer, const char* list, const std::string& cluster, const std::string& backup) {
+  for (const json::value& u : answer.at(list).as_array()) {
+    if (text_at(u, "cluster") == cluster && text_at(u, "backup") == backup) return &u;
+  }
+  return nullptr;
+}
+
+Result<void> await_copy(const CliContext& c, AdminClient& client, const SiteArguments& a, const std::string& cluster) {
+  for (int turn = 0;; ++turn) {
+    HF_TRY(const json::value answer, client.call("GET", "/v1/sites/" + a.site + "/copies"));
+    const json::value* running = found(answer, "copies", cluster, a.backup);
+    if (running != nullptr && text_at(*running, "state") == "failed") return error(Code::kFailedPrecondition, "backup \"" + a.backup + "\" is not copied to site \"" + a.site + "\": " + text_at(*running, "reason"));
+    if (running == nullptr) {
+      const json::value* unit = found(answer, "units", cluster, a.backup);
+      if (unit == nullptr) return error(Code::kUnavailable, "nothing is known of the copy any more");
+      if (c.json()) print_json(*unit);
+      else std::cout << a.backup << " is at site " << a.site << "\n";
+      return {};
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(turn < 100 ? 50 : 1000));
+  }
+}
+
+Result<void> copy(const CliContext& c, const SiteArguments& a) {
+  HF_TRY(const std::string cluster, cluster_of(c, a.cluster));
+  AdminClient client = client_of(c);
+  HF_TRY(const json::value begun, client.call("POST", "/v1/sites/" + a.site + "/copies", json::object{{"cluster", cluster}, {"backup", a.backup}}));
+  if (a.wait) return await_copy(c, client, a, cluster);
+  if (c.json()) print_json(begun);
+  else std::cout << a.backup << " stands in line for site " << a.site << "; `holdfast copies list --site " << a.site << "` shows it\n";
+  return {};
+}
+
+Result<void> remove_copy(const CliContext& c, const SiteArguments& a) {
+  HF_TRY(const std::string cluster, cluster_of(c, a.cluster));
+  return call_quietly(c, "DELETE", "/v1/sites/" + a.site + "/copies/" + cluster + "/" + a.backup, nullptr, "removed");
+}
+
+void add_copy_commands(CLI::App& app, CliContext& c, const std::shared_ptr<SiteArguments>& a) {
+  auto* copy_group = app.add_subcommand("copy", "Copying restore points to other sites");
+  copy_group->require_subcommand(1);
+  auto* run = copy_group->add_subcommand("run", "Copy a restore point to a site now");
+  run->add_option("BACKUP", a->backup)->required();
+  run->add_option("--site", a->site, "where to")->required();
+  run->add_option("--cluster", a->cluster, "whose; needed where there are several");
+  run->add_flag("--wait", a->wait, "wait for the end; exit code 1 unless it is there");
+  run->callback([&c, a] { c.run = [&c, a] { return copy(c, *a); }; });
+  auto* copies = app.add_subcommand("copies", "What other sites hold");
+  copies->require_subcommand(1);
+  auto* list_command = copies->add_subcommand("list", "What a site holds, read from the site alone; and what is being copied there");
+  list_command->add_option("--site", a->site)->required();
+  list_command->callback([&c, a] { c.run = [&c, a] { return list_copies(c, *a); }; });
+  auto* remove = copies->add_subcommand("remove", "Remove a copy from a site");
+  remove->add_option("BACKUP", a->backup)->required();
+  remove->add_option("--site", a->site)->required();
+  remove->add_option("--cluster", a->cluster, "whose; needed where there are several");
+  remove->callback([&c, a] { c.run = [&c, a] { return remove_copy(c, *a); }; });
+}
+
+}  // namespace
+
+void add_site_commands(CLI::App& app, CliContext& c) {
+  auto* site = app.add_subcommand("site", "Other sites: S3 buckets that keep copies of restore points");
+  site->require_subcommand(1);
+  auto a = std::make_shared<SiteArguments>();
+  auto* add_command = site->add_subcommand("add", "Register a site: checks what it can do by doing it under holdfast/probe/");
+  add_command->add_option("NAME", a->name, "name of the site here")->required();
+  add_command->add_option("--endpoint", a->url, "https://HOST:PORT of its S3 endpoint")->required();
+  add_command->add_option("--bucket", a->bucket, "a bucket that is there")->required();
+  add_command->add_option("--region", a->region)->capture_default_str();
+  add_command->add_option("--access-key", a->access_key)->required();
+  add_command->add_option("--secret-file", a->secret_file, "file whose first line is the secret key; - is standard input")->required();
+  add_command->add_option("--ca-file", a->ca_file, "PEM of the authority that vouches for it; default: those of the system");
+  add_command->callback([&c, a] { c.run = [&c, a] { return add(c, *a); }; });
+  site->add_subcommand("list", "List sites")->callback([&c] { c.run = [&c] { return list(c); }; });
+  auto* check_command = site->add_subcommand("check", "Can it be used, and what can it do? Exit code 1 when not");
+  check_command->add_option("NAME", a->name)->required();
+  check_command->callback([&c, a] { c.run = [&c, a] { return check(c, a->name); }; });
+  auto* remove = site->add_subcommand("remove", "Forget a site; what it holds stays there");
+  remove->add_option("NAME", a->name)->required();
+  remove->callback([&c, a] { c.run = [&c, a] { return call_quietly(c, "DELETE", "/v1/sites/" + a->name, nullptr, "removed"); }; });
+  add_copy_commands(app, c, a);
+}
+
+}  // namespace holdfast

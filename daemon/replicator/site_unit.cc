@@ -1,0 +1,117 @@
+#include "daemon/replicator/site_unit.h"
+
+#include <algorithm>
+#include <boost/json.hpp>
+
+#include "storage/base/names.h"
+#include "storage/base/text.h"
+#include "storage/base/times.h"
+
+namespace holdfast {
+
+namespace json = boost::json;
+
+namespace {
+
+const std::string kMarkers = "holdfast/units/";
+constexpr const char* kNever = "never";
+
+std::string text(const json::object& o, std::string_view key) {
+  const json::value* v = o.if_contains(key);
+  return v != nullptr && v->is_string() ? std::string(v->get_string()) : std::string();
+}
+
+int64_t whole(const json::object& o, std::string_view key) {
+  const json::value* v = o.if_contains(key);
+  return v != nullptr && v->is_int64() ? v->get_int64() : -1;
+}
+
+}  // namespace
+
+std::string unit_prefix(const std::string& cluster, const std::string& backup) { return "clusters/" + cluster + "/backups/" + backup + "/"; }
+
+std::string marker_prefix(const std::string& cluster) { return kMarkers + (cluster.empty() ? "" : cluster + "/"); }
+
+std::string marker_key(const SiteUnit& u) {
+  return marker_prefix(u.cluster) + u.backup + "," + compact_date(u.started_ms) + "," + (u.expires_ms == 0 ? kNever : compact_date(u.expires_ms)) + "," + u.source + "," + u.policy + "," + u.tier;
+}
+
+std::optional<SiteUnit> unit_of_key(const std::string& key) {
+  if (!key.starts_with(kMarkers)) return std::nullopt;
+  const auto path = split_text(std::string_view(key).substr(kMarkers.size()), '/');
+  if (path.size() != 2) return std::nullopt;
+  const auto parts = split_text(path[1], ',');
+  if (parts.size() != 6 || !is_dns_label(path[0]) || !is_dns_subdomain(parts[0])) return std::nullopt;
+  SiteUnit unit;
+  unit.cluster = path[0];
+  unit.backup = parts[0];
+  const auto started = parse_compact_date(parts[1]);
+  const auto expires = parts[2] == kNever ? std::optional<int64_t>(0) : parse_compact_date(parts[2]);
+  if (!started || !expires) return std::nullopt;
+  unit.started_ms = *started;
+  unit.expires_ms = *expires;
+  unit.source = parts[3];
+  unit.policy = parts[4];
+  unit.tier = parts[5];
+  return unit;
+}
+
+std::string marker_body(const SiteUnit& u, const std::vector<UnitObject>& objects) {
+  json::array list;
+  for (const UnitObject& o : objects) {
+    json::object entry{{"key", o.key}, {"size", o.size_bytes}, {"etag", o.etag}};
+    if (o.checksum.algorithm != ChecksumAlgorithm::kNone) {
+      entry["checksum"] = json::object{{"algorithm", static_cast<int64_t>(o.checksum.algorithm)}, {"composite", o.checksum.type == ChecksumType::kComposite}, {"value", o.checksum.value}};
+    }
+    list.push_back(std::move(entry));
+  }
+  return json::serialize(json::object{{"version", 1}, {"cluster", u.cluster}, {"backup", u.backup}, {"started", rfc3339(u.started_ms)},
+                                      {"expiresAt", u.expires_ms == 0 ? "" : rfc3339(u.expires_ms)}, {"source", u.source}, {"policy", u.policy}, {"tier", u.tier}, {"objects", std::move(list)}});
+}
+
+Result<std::vector<UnitObject>> objects_of_marker(const std::string& body) {
+  boost::system::error_code ec;
+  const json::value v = json::parse(body, ec);
+  const json::object* o = ec ? nullptr : v.if_object();
+  if (o == nullptr || whole(*o, "version") < 1) return error(Code::kCorrupt, "it is no marker");
+  if (whole(*o, "version") > 1) return error(Code::kUnimplemented, "it was written by a newer version");
+  const json::value* list = o->if_contains("objects");
+  if (list == nullptr || !list->is_array()) return error(Code::kCorrupt, "the marker names no objects");
+  std::vector<UnitObject> objects;
+  for (const json::value& entry : list->get_array()) {
+    const json::object* e = entry.if_object();
+    if (e == nullptr || text(*e, "key").empty() || whole(*e, "size") < 0) return error(Code::kCorrupt, "the marker has an object without name or size");
+    UnitObject object{text(*e, "key"), static_cast<uint64_t>(whole(*e, "size")), text(*e, "etag"), {}};
+    const json::value* checksum = e->if_contains("checksum");
+    if (checksum != nullptr && checksum->is_object()) {
+      const json::object& c = checksum->get_object();
+      const json::value* composite = c.if_contains("composite");
+      const int64_t algorithm = whole(c, "algorithm");
+      if (algorithm > static_cast<int64_t>(ChecksumAlgorithm::kNone) && algorithm <= static_cast<int64_t>(ChecksumAlgorithm::kXxhash128)) {
+        object.checksum = {static_cast<ChecksumAlgorithm>(algorithm), composite != nullptr && composite->is_bool() && composite->get_bool() ? ChecksumType::kComposite : ChecksumType::kFullObject, text(c, "value")};
+      }
+    }
+    objects.push_back(std::move(object));
+  }
+  return objects;
+}
+
+Result<std::vector<SiteUnit>> list_units(RemoteStore& site, const std::string& cluster) {
+  std::vector<SiteUnit> units;
+  RemoteList request{marker_prefix(cluster), "", "", 1000};
+  for (;;) {
+    HF_TRY(const RemotePage page, site.list(request));
+    for (const RemoteObject& o : page.objects) {
+      auto unit = unit_of_key(o.key);
+      if (!unit) continue;
+      unit->copied_ms = o.modified_ms;
+      units.push_back(std::move(*unit));
+    }
+    if (page.next.empty()) break;
+    request.token = page.next;
+  }
+  std::sort(units.begin(), units.end(), [](const SiteUnit& a, const SiteUnit& b) { return std::tuple(a.cluster, a.started_ms, a.backup) < std::tuple(b.cluster, b.started_ms, b.backup); });
+  return units;
+}
+
+}  // namespace holdfast

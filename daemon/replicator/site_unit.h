@@ -1,0 +1,33 @@
+// How a restore point lies at a site. Its objects are under clusters/CLUSTER/, as Velero has them, and its marker, written last and
+// removed first, under holdfast/units/, outside of that: a listing of markers says everything that retention needs to know.
+#pragma once
+
+#include "daemon/sites.h"
+#include "storage/remote_store.h"
+
+namespace holdfast {
+
+// One object of a unit, relative to clusters/CLUSTER/.
+struct UnitObject {
+  std::string key;
+  uint64_t size_bytes = 0;
+  std::string etag;
+  Checksum checksum;
+};
+
+std::string unit_prefix(const std::string& cluster, const std::string& backup);  // clusters/CLUSTER/backups/BACKUP/
+// holdfast/units/CLUSTER/BACKUP,START,EXPIRES,SOURCE,POLICY,TIER
+std::string marker_key(const SiteUnit& unit);
+// Nothing where it is no marker's key.
+std::optional<SiteUnit> unit_of_key(const std::string& key);
+// Prefix of the markers of a cluster; empty: of all.
+std::string marker_prefix(const std::string& cluster);
+
+// JSON: the unit and its objects with their checksums.
+std::string marker_body(const SiteUnit& unit, const std::vector<UnitObject>& objects);
+Result<std::vector<UnitObject>> objects_of_marker(const std::string& body);
+
+// Every unit that a site holds, of one cluster or (empty) of all; `modified` of the marker is when it was copied.
+Result<std::vector<SiteUnit>> list_units(RemoteStore& site, const std::string& cluster);
+
+}  // namespace holdfast

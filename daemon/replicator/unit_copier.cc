@@ -1,0 +1,171 @@
+#include "daemon/replicator/unit_copier.h"
+
+#include <algorithm>
+
+#include "daemon/replicator/transfer_pool.h"
+
+namespace holdfast {
+
+namespace {
+
+constexpr uint64_t kMaxMarkerBytes = 64 << 20;
+const std::string kRemoving = "holdfast/removing/";  // markers of units that are being removed: what is left of them is known
+
+std::string removing_key(const SiteUnit& unit) { return kRemoving + marker_key(unit).substr(marker_prefix("").size()); }
+
+Result<std::map<std::string, RemoteObject>> list_all(RemoteStore& site, const std::string& prefix) {
+  std::map<std::string, RemoteObject> all;
+  RemoteList request{prefix, "", "", 1000};
+  for (;;) {
+    HF_TRY(RemotePage page, site.list(request));
+    for (RemoteObject& o : page.objects) all.emplace(o.key, std::move(o));
+    if (page.next.empty()) return all;
+    request.token = page.next;
+  }
+}
+
+// Of each key the upload that began last.
+Result<std::map<std::string, std::string>> unfinished_uploads(RemoteStore& site, const std::string& prefix) {
+  HF_TRY(auto uploads, site.uploads(prefix));
+  std::sort(uploads.begin(), uploads.end(), [](const RemoteUpload& a, const RemoteUpload& b) { return a.initiated_ms < b.initiated_ms; });
+  std::map<std::string, std::string> by_key;
+  for (const RemoteUpload& u : uploads) by_key[u.key] = u.id;
+  return by_key;
+}
+
+class UnitCopier {
+ public:
+  UnitCopier(const CopySource& source, RemoteStore& site, const SiteUnit& unit, CopyLimits limits, CopyProgress& progress, const std::stop_token& stop)
+      : source_(source), site_(site), unit_(unit), limits_(limits), progress_(progress), stop_(stop), site_prefix_("clusters/" + unit.cluster + "/"),
+        document_("backups/" + unit.backup + "/velero-backup.json") {}
+
+  Result<void> run() {
+    HF_CHECK(finish_removal());
+    HF_CHECK(nobody_else_has_it());
+    HF_TRY(objects_, plan_copy(source_, unit_.backup));
+    progress_.objects = objects_.size();
+    for (const CopyObject& o : objects_) progress_.bytes += o.info.size_bytes;
+    HF_CHECK(send_data());
+    const auto document = std::find_if(objects_.begin(), objects_.end(), [&](const CopyObject& o) { return o.name == document_; });
+    HF_CHECK(send({&*document}, {}));
+    return mark();
+  }
+
+ private:
+  // Of an earlier unit of that name, which would otherwise take parts of this one with it.
+  Result<void> finish_removal() {
+    HF_TRY(const auto left, list_all(site_, kRemoving + unit_.cluster + "/" + unit_.backup + ","));
+    for (const auto& [key, object] : left) {
+      const auto unit = unit_of_key(marker_prefix("") + key.substr(kRemoving.size()));
+      if (unit) HF_CHECK(remove_unit(site_, *unit));
+    }
+    return {};
+  }
+
+  Result<void> nobody_else_has_it() {
+    HF_TRY(const auto markers, list_all(site_, marker_prefix(unit_.cluster) + unit_.backup + ","));
+    markers_.clear();
+    for (const auto& [key, object] : markers) {
+      const auto there = unit_of_key(key);
+      if (!there) continue;
+      if (there->source != unit_.source) return error(Code::kAlreadyExists, "appliance " + there->source + " has copied a backup \"" + unit_.backup + "\" of a cluster \"" + unit_.cluster + "\" there");
+      markers_.push_back(key);
+    }
+    return {};
+  }
+
+  Result<void> send(const std::vector<const CopyObject*>& objects, std::map<std::string, std::string> unfinished) {
+    TransferPool pool(source_, site_, site_prefix_, std::move(unfinished), limits_, progress_, stop_);
+    return pool.send(objects);
+  }
+
+  static bool is_there(const CopyObject& object, const std::map<std::string, RemoteObject>& there, const std::string& key, bool by_etag) {
+    const auto found = there.find(key);
+    if (found == there.end() || found->second.size_bytes != object.info.size_bytes) return false;
+    return !by_etag || (object.same_pieces && found->second.etag == object.info.etag);
+  }
+
+  // Twice at most: a site may say that it has something, and lose it.
+  Result<void> send_data() {
+    for (int round = 0;; ++round) {
+      HF_TRY(const auto there, list_all(site_, unit_prefix(unit_.cluster, unit_.backup)));
+      std::vector<const CopyObject*> missing;
+      bool large = false;
+      for (const CopyObject& o : objects_) {
+        if (o.name == document_) continue;
+        // What was sent in this run has been compared already.
+        if (is_there(o, there, site_prefix_ + o.name, round == 0)) {
+          if (round == 0) {
+            ++progress_.objects_done;
+            progress_.bytes_done += o.info.size_bytes;
+          }
+          continue;
+        }
+        missing.push_back(&o);
+        large = large || o.pieces.front().number != 0;
+      }
+      if (missing.empty()) return {};
+      if (round == 2) return error(Code::kCorrupt, site_.place().url + "/" + site_.place().bucket + " loses what it accepts: " + missing.front()->name + " is not there");
+      std::map<std::string, std::string> unfinished;
+      if (large) {
+        HF_TRY(unfinished, unfinished_uploads(site_, unit_prefix(unit_.cluster, unit_.backup)));
+      }
+      HF_CHECK(send(missing, std::move(unfinished)));
+    }
+  }
+
+  Result<void> mark() {
+    HF_TRY(const RemoteObject there, site_.head(site_prefix_ + document_));
+    HF_CHECK(nobody_else_has_it());
+    std::vector<UnitObject> objects;
+    for (const CopyObject& o : objects_) objects.push_back({o.name, o.info.size_bytes, o.info.etag, o.info.checksum});
+    RemotePut put{.key = marker_key(unit_), .content_type = "application/json"};
+    put.tags = {{"holdfast-backup", unit_.backup.substr(0, 256)}, {"holdfast-source", unit_.source}};
+    auto marked = site_.put(put, marker_body(unit_, objects));
+    if (!marked && (marked.error().code() == Code::kUnimplemented || marked.error().code() == Code::kInvalidArgument)) {
+      put.tags.clear();  // it knows none
+      marked = site_.put(put, marker_body(unit_, objects));
+    }
+    if (!marked) return std::unexpected(marked.error());
+    for (const std::string& older : markers_) {
+      if (older != put.key) HF_CHECK(site_.remove(older));
+    }
+    return {};
+  }
+
+  const CopySource& source_;
+  RemoteStore& site_;
+  const SiteUnit& unit_;
+  const CopyLimits limits_;
+  CopyProgress& progress_;
+  const std::stop_token& stop_;
+  const std::string site_prefix_, document_;
+  std::vector<CopyObject> objects_;
+  std::vector<std::string> markers_;  // ours, of this backup
+};
+
+}  // namespace
+
+Result<void> copy_unit(const CopySource& source, RemoteStore& site, const SiteUnit& unit, CopyLimits limits, CopyProgress& progress, const std::stop_token& stop) {
+  return UnitCopier(source, site, unit, limits, progress, stop).run();
+}
+
+Result<void> remove_unit(RemoteStore& site, const SiteUnit& unit) {
+  const std::string removing = removing_key(unit), marker = marker_key(unit), prefix = "clusters/" + unit.cluster + "/";
+  auto body = site.get(marker, kMaxMarkerBytes);
+  if (!body && body.error().code() == Code::kNotFound) body = site.get(removing, kMaxMarkerBytes);  // it was begun before
+  if (!body) return std::unexpected(body.error());
+  HF_TRY(const auto objects, objects_of_marker(*body));
+  HF_CHECK(site.put({.key = removing, .content_type = "application/json"}, *body));
+  HF_CHECK(site.remove(marker));
+  const std::string document = "backups/" + unit.backup + "/velero-backup.json";
+  HF_CHECK(site.remove(prefix + document));
+  for (const UnitObject& o : objects) {
+    // A marker that somebody else wrote must not lead anywhere else.
+    if (o.key == document || !(prefix + o.key).starts_with(unit_prefix(unit.cluster, unit.backup))) continue;
+    HF_CHECK(site.remove(prefix + o.key));
+  }
+  return site.remove(removing);
+}
+
+}  // namespace holdfast

@@ -1,0 +1,71 @@
+// Other sites: S3 buckets elsewhere that keep copies of restore points; as the admin API and the command line see them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "storage/base/status.h"
+
+namespace holdfast {
+
+struct NewSite {
+  std::string name;
+  std::string url, bucket, region = "us-east-1";
+  std::string access_key, secret;
+  std::string ca_pem;  // that vouches for it; empty: the system's authorities
+};
+
+struct SiteStatus {
+  std::string name, url, bucket, region, access_key;
+  int64_t added_ms = 0;
+};
+
+// What a site can do, found out by doing it under holdfast/probe/.
+struct SiteFindings {
+  bool usable = false;     // objects can be written, read, listed and removed
+  std::string problem;     // why not
+  bool conditional_writes = false, tags = false, object_lock = false;
+  std::string versioning;  // "Enabled", "Suspended", or empty
+  int64_t clock_ahead_ms = 0;
+};
+
+// A restore point at a site, as its marker there says.
+struct SiteUnit {
+  std::string cluster, backup, source;  // which appliance copied it
+  std::string policy, tier;             // empty: no policy asked for the backup
+  int64_t started_ms = 0, copied_ms = 0;
+  int64_t expires_ms = 0;               // 0: no date says so
+};
+
+// A copy that waits, runs or has failed since the daemon's start.
+struct CopyStatus {
+  std::string cluster, backup, state, reason;  // "waiting", "copying", "failed"
+  uint64_t objects = 0, objects_done = 0, bytes = 0, bytes_done = 0;
+};
+
+struct SiteCopies {
+  std::vector<SiteUnit> units;      // by cluster and start
+  std::vector<CopyStatus> copies;
+};
+
+// Thread-safe; calls may block for as long as a site does not answer, a minute or two.
+class SiteService {
+ public:
+  virtual ~SiteService() = default;
+  // Nothing is kept of a site that is not usable.
+  virtual Result<SiteFindings> add_site(const NewSite& site) = 0;
+  virtual std::vector<SiteStatus> sites() const = 0;
+  virtual Result<SiteFindings> check_site(const std::string& name) = 0;
+  // Forgets it; what it holds stays there.
+  virtual Result<void> remove_site(const std::string& name) = 0;
+
+  // Returns when it stands in line. kAlreadyExists: it does so already, or the site has it.
+  virtual Result<void> start_copy(const std::string& site, const std::string& cluster, const std::string& backup) = 0;
+  // What the site holds is read from the site.
+  virtual Result<SiteCopies> copies(const std::string& site) = 0;
+  // Its marker first, then velero-backup.json, then the rest. Only what bears a marker can be removed.
+  virtual Result<void> remove_copy(const std::string& site, const std::string& cluster, const std::string& backup) = 0;
+};
+
+}  // namespace holdfast

@@ -1,0 +1,303 @@
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <charconv>
+#include <condition_variable>
+#include <mutex>
+
+#include "storage/base/digest.h"
+#include "storage/base/names.h"
+#include "storage/base/times.h"
+#include "storage/net/http_client.h"
+#include "storage/net/sigv4.h"
+#include "storage/remote/s3_answers.h"
+
+namespace holdfast {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kFirstWait{250}, kLongestWait{8'000};
+constexpr int64_t kSkewThatMatters = 60'000;
+constexpr uint64_t kMaxAnswerBytes = 64 << 20;
+constexpr const char* kEmptyHash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+struct Call {
+  std::string method;
+  std::string key;  // empty: the bucket
+  Pairs query;
+  Pairs headers;  // lower-case names
+  std::string_view body;
+  uint64_t max_answer_bytes = kMaxAnswerBytes;
+};
+
+std::string host_of(const std::string& url) {
+  std::string host = url.substr(url.find("://") + 3);
+  const std::string port = url.starts_with("https://") ? ":443" : ":80";
+  if (host.ends_with(port)) host.erase(host.size() - port.size());  // it is not named in the Host header
+  return host;
+}
+
+std::string unquoted(std::string_view etag) {
+  std::string plain(etag);
+  std::erase(plain, '"');
+  return plain;
+}
+
+Status status_of(const RemotePlace& place, const Call& call, const ClientResponse& answer) {
+  const ErrorAnswer said = error_answer(answer.body);
+  const std::string what = place.url + "/" + place.bucket + (call.key.empty() ? "" : "/" + call.key) + ": ";
+  const std::string words = said.code.empty() ? "HTTP status " + std::to_string(answer.status) : said.code + (said.message.empty() ? "" : ": " + said.message);
+  const auto status = [&](Code code, Subject subject = Subject::kNone) { return Status(code, subject, what + words); };
+  if (said.code == "NoSuchUpload") return status(Code::kNotFound, Subject::kUpload);
+  if (said.code == "NoSuchBucket") return status(Code::kNotFound, Subject::kBucket);
+  if (answer.status == 404) return status(Code::kNotFound, Subject::kKey);
+  if (answer.status == 412 || answer.status == 409) return status(Code::kFailedPrecondition);
+  if (answer.status == 401 || answer.status == 403) return status(Code::kPermissionDenied);
+  if (answer.status == 507 || said.code.find("StorageFull") != std::string::npos || said.code == "QuotaExceeded") return status(Code::kOutOfSpace);
+  if (answer.status == 501 || said.code == "NotImplemented") return status(Code::kUnimplemented);
+  // Also where the answer began with 200, before the server knew better.
+  if (answer.status >= 500 || answer.status == 429 || answer.status / 100 == 2) return status(Code::kUnavailable);
+  return status(Code::kInvalidArgument);
+}
+
+class S3RemoteStore final : public RemoteStore {
+ public:
+  S3RemoteStore(RemotePlace place, Clock& clock, milliseconds retry_for)
+      : place_(std::move(place)), clock_(clock), retry_for_(retry_for), host_(host_of(place_.url)), http_({place_.url, place_.ca_pem, "", "", "", ""}) {}
+
+  const RemotePlace& place() const override { return place_; }
+  void stop() override { stop_.request_stop(); }
+  uint64_t requests() const override { return requests_; }
+  std::optional<int64_t> clock_ahead_ms() const override { return answered_ ? std::optional<int64_t>(ahead_ms_) : std::nullopt; }
+
+  Result<RemoteObject> head(const std::string& key) override {
+    HF_TRY(const ClientResponse r, send({.method = "HEAD", .key = key}));
+    RemoteObject o;
+    o.key = key;
+    const std::string_view size = r.headers.get("content-length");
+    if (std::from_chars(size.data(), size.data() + size.size(), o.size_bytes).ec != std::errc()) return lie(key, "it does not say how large it is");
+    o.etag = unquoted(r.headers.get("etag"));
+    o.modified_ms = parse_http_date(r.headers.get("last-modified")).value_or(0);
+    return o;
+  }
+
+  Result<std::string> get(const std::string& key, uint64_t max_bytes) override {
+    HF_TRY(ClientResponse r, send({.method = "GET", .key = key, .max_answer_bytes = max_bytes}));
+    return std::move(r.body);
+  }
+
+  Result<std::string> read(const std::string& key, uint64_t offset_bytes, uint64_t size_bytes, const std::string& etag) override {
+    if (size_bytes == 0) return std::string();
+    Call call{.method = "GET", .key = key, .max_answer_bytes = size_bytes};
+    call.headers.emplace_back("range", "bytes=" + std::to_string(offset_bytes) + "-" + std::to_string(offset_bytes + size_bytes - 1));
+    if (!etag.empty()) call.headers.emplace_back("if-match", "\"" + etag + "\"");
+    HF_TRY(ClientResponse r, send(call));
+    if (r.body.size() != size_bytes) return lie(key, "it gives " + std::to_string(r.body.size()) + " bytes instead of " + std::to_string(size_bytes));
+    return std::move(r.body);
+  }
+
+  Result<std::string> put(const RemotePut& request, std::string_view body) override {
+    Call call{.method = "PUT", .key = request.key, .headers = headers_of(request), .body = body};
+    if (request.only_new) call.headers.emplace_back("if-none-match", "*");
+    if (!request.only_if_etag.empty()) call.headers.emplace_back("if-match", "\"" + request.only_if_etag + "\"");
+    HF_TRY(const ClientResponse r, send(call));
+    return etag_of(request.key, r);
+  }
+
+  Result<RemotePage> list(const RemoteList& request) override {
+    Call call{.method = "GET", .query = {{"list-type", "2"}, {"encoding-type", "url"}, {"prefix", request.prefix}, {"max-keys", std::to_string(request.max_keys)}}};
+    if (!request.delimiter.empty()) call.query.emplace_back("delimiter", request.delimiter);
+    if (!request.token.empty()) call.query.emplace_back("continuation-token", request.token);
+    HF_TRY(const ClientResponse r, send(call));
+    return named(list_answer(r.body));
+  }
+
+  Result<void> remove(const std::string& key) override {
+    const auto r = send({.method = "DELETE", .key = key});
+    if (!r && r.error().code() != Code::kNotFound) return std::unexpected(r.error());
+    return {};
+  }
+
+  Result<Pairs> tags(const std::string& key) override {
+    HF_TRY(const ClientResponse r, send({.method = "GET", .key = key, .query = {{"tagging", ""}}}));
+    return named(tags_answer(r.body));
+  }
+
+  Result<std::string> create_upload(const RemotePut& request) override {
+    HF_TRY(const ClientResponse r, send({.method = "POST", .key = request.key, .query = {{"uploads", ""}}, .headers = headers_of(request)}));
+    HF_TRY(std::string id, named(child_answer(r.body, "InitiateMultipartUploadResult", "UploadId")));
+    if (id.empty()) return lie(request.key, "it gives no id for the upload");
+    return id;
+  }
+
+  Result<RemotePart> put_part(const std::string& key, const std::string& upload_id, uint32_t number, std::string_view body) override {
+    HF_TRY(const ClientResponse r, send({.method = "PUT", .key = key, .query = {{"partNumber", std::to_string(number)}, {"uploadId", upload_id}}, .body = body}));
+    HF_TRY(std::string etag, etag_of(key, r));
+    return RemotePart{number, std::move(etag), body.size()};
+  }
+
+  Result<std::string> complete_upload(const std::string& key, const std::string& upload_id, const std::vector<RemotePart>& parts) override {
+    const std::string document = complete_document(parts);
+    HF_TRY(const ClientResponse r, send({.method = "POST", .key = key, .query = {{"uploadId", upload_id}}, .headers = {{"content-type", "application/xml"}}, .body = document}));
+    HF_TRY(const std::string etag, named(child_answer(r.body, "CompleteMultipartUploadResult", "ETag")));
+    return unquoted(etag);
+  }
+
+  Result<void> abort_upload(const std::string& key, const std::string& upload_id) override {
+    const auto r = send({.method = "DELETE", .key = key, .query = {{"uploadId", upload_id}}});
+    if (!r && r.error().code() != Code::kNotFound) return std::unexpected(r.error());
+    return {};
+  }
+
+  Result<std::vector<RemoteUpload>> uploads(const std::string& prefix) override {
+    HF_TRY(const ClientResponse r, send({.method = "GET", .query = {{"uploads", ""}, {"encoding-type", "url"}, {"prefix", prefix}}}));
+    return named(uploads_answer(r.body));
+  }
+
+  Result<std::vector<RemotePart>> parts(const std::string& key, const std::string& upload_id) override {
+    std::vector<RemotePart> all;
+    for (std::string after;;) {
+      Call call{.method = "GET", .key = key, .query = {{"uploadId", upload_id}}};
+      if (!after.empty()) call.query.emplace_back("part-number-marker", after);
+      HF_TRY(const ClientResponse r, send(call));
+      HF_TRY(PartsAnswer page, named(parts_answer(r.body)));
+      std::move(page.parts.begin(), page.parts.end(), std::back_inserter(all));
+      if (page.next.empty() || page.parts.empty()) return all;
+      after = page.next;
+    }
+  }
+
+  Result<std::string> versioning() override {
+    HF_TRY(const ClientResponse r, send({.method = "GET", .query = {{"versioning", ""}}}));
+    return named(child_answer(r.body, "VersioningConfiguration", "Status"));
+  }
+
+  Result<bool> object_lock() override {
+    const auto r = send({.method = "GET", .query = {{"object-lock", ""}}});
+    if (!r && (r.error().code() == Code::kNotFound || r.error().code() == Code::kInvalidArgument)) return false;
+    if (!r) return std::unexpected(r.error());
+    HF_TRY(const std::string enabled, named(child_answer(r->body, "ObjectLockConfiguration", "ObjectLockEnabled")));
+    return enabled == "Enabled";
+  }
+
+ private:
+  static Pairs headers_of(const RemotePut& request) {
+    Pairs headers{{"content-type", request.content_type}};
+    std::string tags;
+    for (const auto& [key, value] : request.tags) tags += (tags.empty() ? "" : "&") + percent_encode(key, false) + "=" + percent_encode(value, false);
+    if (!tags.empty()) headers.emplace_back("x-amz-tagging", tags);
+    return headers;
+  }
+
+  std::unexpected<Status> lie(const std::string& key, const std::string& what) const {
+    return error(Code::kCorrupt, place_.url + "/" + place_.bucket + "/" + key + ": " + what);
+  }
+
+  template <typename T>
+  Result<T> named(Result<T> answer) const {
+    if (answer) return answer;
+    return std::unexpected(answer.error().with_context(place_.url + "/" + place_.bucket));
+  }
+
+  Result<std::string> etag_of(const std::string& key, const ClientResponse& r) const {
+    std::string etag = unquoted(r.headers.get("etag"));
+    if (etag.empty()) return lie(key, "it accepts the object and names no ETag");
+    return etag;
+  }
+
+  ClientRequest signed_request(const Call& call) const {
+    ClientRequest request;
+    request.method = call.method;
+    request.body = std::string(call.body);
+    request.deadline = milliseconds(600'000);
+    request.longest_silence = std::chrono::seconds(30);
+    request.stop = stop_.get_token();
+    const std::string timestamp = compact_date(clock_.wall_ms() + offset_ms_);
+    const SigningScope scope{timestamp.substr(0, 8), place_.region};
+    CanonicalRequest canonical;
+    canonical.method = call.method;
+    canonical.path = "/" + place_.bucket + (call.key.empty() ? "" : "/" + call.key);
+    canonical.query = call.query;
+    canonical.payload_hash = call.body.empty() ? kEmptyHash : sha256_hex(call.body);
+    canonical.headers = call.headers;
+    canonical.headers.emplace_back("host", host_);
+    canonical.headers.emplace_back("x-amz-content-sha256", canonical.payload_hash);
+    canonical.headers.emplace_back("x-amz-date", timestamp);
+    std::sort(canonical.headers.begin(), canonical.headers.end());
+    const std::string signature = request_signature(canonical, timestamp, scope, signing_key(place_.secret, scope));
+    for (const auto& [name, value] : canonical.headers) {
+      if (name != "host") request.headers.add(name, value);
+    }
+    request.headers.add("authorization", "AWS4-HMAC-SHA256 Credential=" + place_.access_key + "/" + scope.text() + ", SignedHeaders=" + signed_header_names(canonical) + ", Signature=" + signature);
+    request.target = percent_encode(canonical.path, true);
+    for (size_t i = 0; i < call.query.size(); ++i) request.target += (i == 0 ? "?" : "&") + percent_encode(call.query[i].first, false) + "=" + percent_encode(call.query[i].second, false);
+    return request;
+  }
+
+  // The clock that the server goes by; false: it says nothing new.
+  bool learn_clock(const ClientResponse& r) {
+    const auto date_ms = parse_http_date(r.headers.get("date"));
+    if (!date_ms) return false;
+    const int64_t ahead_ms = *date_ms - clock_.wall_ms();
+    ahead_ms_ = ahead_ms;
+    answered_ = true;
+    return std::abs(ahead_ms - offset_ms_) > kSkewThatMatters;
+  }
+
+  Result<ClientResponse> once(const Call& call) {
+    ++requests_;
+    auto answer = http_.send(signed_request(call), call.max_answer_bytes);
+    if (!answer) return std::unexpected(answer.error().with_context(place_.url));
+    const bool skewed = learn_clock(*answer);
+    // A success whose body is an error: S3 does so where it must answer before it knows.
+    const bool hidden = answer->status / 100 == 2 && call.method != "GET" && !answer->body.empty() && !error_answer(answer->body).code.empty();
+    if (answer->status / 100 == 2 && !hidden) return answer;
+    if (answer->status == 403 && skewed && offset_ms_ != ahead_ms_ && error_answer(answer->body).code == "RequestTimeTooSkewed") {
+      offset_ms_ = ahead_ms_.load();
+      return error(Code::kUnavailable, place_.url + ": its clock differs by " + std::to_string(ahead_ms_ / 1000) + " s");
+    }
+    return std::unexpected(status_of(place_, call, *answer));
+  }
+
+  Result<ClientResponse> send(const Call& call) {
+    const int64_t began_ms = clock_.monotonic_ms();
+    for (milliseconds wait = kFirstWait;; wait = std::min(wait * 2, kLongestWait)) {
+      auto answer = once(call);
+      if (answer || !answer.error().retryable() || stop_.stop_requested()) return answer;
+      if (clock_.monotonic_ms() - began_ms + wait.count() > retry_for_.count()) return answer;
+      std::unique_lock lock(mutex_);
+      waiting_.wait_for(lock, stop_.get_token(), wait, [] { return false; });
+    }
+  }
+
+  const RemotePlace place_;
+  Clock& clock_;
+  const milliseconds retry_for_;
+  const std::string host_;
+  HttpClient http_;
+  std::stop_source stop_;
+  std::mutex mutex_;
+  std::condition_variable_any waiting_;
+  std::atomic<uint64_t> requests_{0};
+  std::atomic<bool> answered_{false};
+  std::atomic<int64_t> ahead_ms_{0};
+  std::atomic<int64_t> offset_ms_{0};  // added to this host's clock in signatures, once the server has asked for it
+};
+
+}  // namespace
+
+Result<std::unique_ptr<RemoteStore>> open_remote_store(RemotePlace place, Clock& clock, milliseconds retry_for) {
+  while (place.url.ends_with('/')) place.url.pop_back();
+  const bool tls = place.url.starts_with("https://");
+  const std::string host = tls || place.url.starts_with("http://") ? place.url.substr(place.url.find("://") + 3) : std::string();
+  if (host.empty() || host.find_first_of("/?#@ ") != std::string::npos) {
+    return error(Code::kInvalidArgument, "\"" + place.url + "\" is no endpoint: https://HOST or https://HOST:PORT, without a path");
+  }
+  HF_CHECK(check_bucket_name(place.bucket));
+  if (place.access_key.empty() || place.secret.empty()) return error(Code::kInvalidArgument, "access key and secret key are needed");
+  return std::make_unique<S3RemoteStore>(std::move(place), clock, retry_for);
+}
+
+}  // namespace holdfast
