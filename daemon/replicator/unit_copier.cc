@@ -46,8 +46,7 @@ class UnitCopier {
     progress_.objects = objects_.size();
     for (const CopyObject& o : objects_) progress_.bytes += o.info.size_bytes;
     HF_CHECK(send_data());
-    const auto document = std::find_if(objects_.begin(), objects_.end(), [&](const CopyObject& o) { return o.name == document_; });
-    HF_CHECK(send({&*document}, {}));
+    if (!document_is_there_) HF_CHECK(send({document()}, {}));
     return mark();
   }
 
@@ -72,6 +71,17 @@ class UnitCopier {
       markers_.push_back(key);
     }
     return {};
+  }
+
+  const CopyObject* document() const {
+    return &*std::find_if(objects_.begin(), objects_.end(), [&](const CopyObject& o) { return o.name == document_; });
+  }
+
+  // What became visible in some other way is not to be seen while its data is on its way.
+  Result<void> see_to_document(const std::map<std::string, RemoteObject>& there, bool whole) {
+    const std::string key = site_prefix_ + document_;
+    document_is_there_ = is_there(*document(), there, key, true) && (whole || !markers_.empty());
+    return document_is_there_ || !there.contains(key) ? Result<void>() : site_.remove(key);
   }
 
   Result<void> send(const std::vector<const CopyObject*>& objects, std::map<std::string, std::string> unfinished) {
@@ -104,6 +114,7 @@ class UnitCopier {
         missing.push_back(&o);
         large = large || o.pieces.front().number != 0;
       }
+      if (round == 0) HF_CHECK(see_to_document(there, missing.empty()));
       if (missing.empty()) return {};
       if (round == 2) return error(Code::kCorrupt, site_.place().url + "/" + site_.place().bucket + " loses what it accepts: " + missing.front()->name + " is not there");
       std::map<std::string, std::string> unfinished;
@@ -115,18 +126,24 @@ class UnitCopier {
   }
 
   Result<void> mark() {
-    HF_TRY(const RemoteObject there, site_.head(site_prefix_ + document_));
+    HF_CHECK(site_.head(site_prefix_ + document_));
     HF_CHECK(nobody_else_has_it());
     std::vector<UnitObject> objects;
     for (const CopyObject& o : objects_) objects.push_back({o.name, o.info.size_bytes, o.info.etag, o.info.checksum});
     RemotePut put{.key = marker_key(unit_), .content_type = "application/json"};
     put.tags = {{"holdfast-backup", unit_.backup.substr(0, 256)}, {"holdfast-source", unit_.source}};
-    auto marked = site_.put(put, marker_body(unit_, objects));
+    const std::string body = marker_body(unit_, objects);
+    auto marked = site_.put(put, body);
     if (!marked && (marked.error().code() == Code::kUnimplemented || marked.error().code() == Code::kInvalidArgument)) {
       put.tags.clear();  // it knows none
-      marked = site_.put(put, marker_body(unit_, objects));
+      marked = site_.put(put, body);
     }
     if (!marked) return std::unexpected(marked.error());
+    HF_TRY(const std::string there_now, site_.get(put.key, kMaxMarkerBytes));
+    if (there_now != body) {
+      (void)site_.remove(put.key);
+      return error(Code::kCorrupt, site_.place().url + "/" + site_.place().bucket + "/" + put.key + " has other bytes than were sent");
+    }
     for (const std::string& older : markers_) {
       if (older != put.key) HF_CHECK(site_.remove(older));
     }
@@ -142,6 +159,7 @@ class UnitCopier {
   const std::string site_prefix_, document_;
   std::vector<CopyObject> objects_;
   std::vector<std::string> markers_;  // ours, of this backup
+  bool document_is_there_ = false;
 };
 
 }  // namespace

@@ -1,0 +1,166 @@
+#include "tests/support/memory_remote.h"
+
+#include "storage/base/digest.h"
+
+namespace holdfast::test {
+
+namespace {
+
+std::string md5(std::string_view body) { return hex(as_bytes(Digest::of(DigestKind::kMd5, as_bytes(body)))); }
+
+std::unexpected<Status> gone(const std::string& call) { return error(Code::kUnavailable, call + ": the connection is cut"); }
+
+}  // namespace
+
+Result<Mishap> MemoryRemote::enter(const std::string& call) {
+  {
+    std::lock_guard lock(mutex_);
+    ++requests_;
+  }
+  const Mishap m = mishap ? mishap(call) : Mishap::kNone;
+  if (m == Mishap::kRefused) return gone(call);
+  return m;
+}
+
+std::string MemoryRemote::arrived(Mishap mishap, std::string_view body) {
+  std::string got(body);
+  if (mishap == Mishap::kOtherBytes && !got.empty()) got[got.size() / 2] = static_cast<char>(got[got.size() / 2] ^ 1);
+  return got;
+}
+
+std::map<std::string, std::string> MemoryRemote::objects() const {
+  std::lock_guard lock(mutex_);
+  std::map<std::string, std::string> all;
+  for (const auto& [key, stored] : objects_) all[key] = stored.body;
+  return all;
+}
+
+void MemoryRemote::set(const std::string& key, const std::string& body) {
+  std::lock_guard lock(mutex_);
+  objects_[key] = {body, md5(body)};
+}
+
+Result<RemoteObject> MemoryRemote::head(const std::string& key) {
+  HF_CHECK(enter("head " + key));
+  std::lock_guard lock(mutex_);
+  const auto found = objects_.find(key);
+  if (found == objects_.end()) return error(Code::kNotFound, Subject::kKey, key + " is not there");
+  return RemoteObject{key, found->second.body.size(), found->second.etag, 1};
+}
+
+Result<std::string> MemoryRemote::get(const std::string& key, uint64_t max_bytes) {
+  HF_CHECK(enter("get " + key));
+  std::lock_guard lock(mutex_);
+  const auto found = objects_.find(key);
+  if (found == objects_.end()) return error(Code::kNotFound, Subject::kKey, key + " is not there");
+  if (found->second.body.size() > max_bytes) return error(Code::kInvalidArgument, "too large");
+  return found->second.body;
+}
+
+Result<std::string> MemoryRemote::read(const std::string& key, uint64_t offset_bytes, uint64_t size_bytes, const std::string&) {
+  HF_TRY(const std::string whole, get(key, UINT64_MAX));
+  if (offset_bytes + size_bytes > whole.size()) return error(Code::kInvalidArgument, "behind its end");
+  return whole.substr(offset_bytes, size_bytes);
+}
+
+Result<std::string> MemoryRemote::put(const RemotePut& request, std::string_view body) {
+  HF_TRY(const Mishap m, enter("put " + request.key));
+  const std::string got = arrived(m, body);
+  if (m == Mishap::kLost) return md5(got);
+  std::lock_guard lock(mutex_);
+  if (request.only_new && objects_.contains(request.key)) return error(Code::kFailedPrecondition, "it is there");
+  objects_[request.key] = {got, md5(got)};
+  if (m == Mishap::kAnswerLost) return gone("put");
+  return md5(got);
+}
+
+Result<RemotePage> MemoryRemote::list(const RemoteList& request) {
+  HF_CHECK(enter("list " + request.prefix));
+  std::lock_guard lock(mutex_);
+  RemotePage page;
+  for (auto at = objects_.lower_bound(std::max(request.prefix, request.token)); at != objects_.end() && at->first.starts_with(request.prefix); ++at) {
+    if (at->first == request.token) continue;
+    if (page.objects.size() == 7) {  // pages are short, so that there are several
+      page.next = page.objects.back().key;
+      break;
+    }
+    page.objects.push_back({at->first, at->second.body.size(), at->second.etag, 1});
+  }
+  return page;
+}
+
+Result<void> MemoryRemote::remove(const std::string& key) {
+  HF_TRY(const Mishap m, enter("remove " + key));
+  std::lock_guard lock(mutex_);
+  if (m != Mishap::kLost) objects_.erase(key);
+  if (m == Mishap::kAnswerLost) return gone("remove");
+  return {};
+}
+
+Result<std::string> MemoryRemote::create_upload(const RemotePut& request) {
+  HF_TRY(const Mishap m, enter("create_upload " + request.key));
+  std::lock_guard lock(mutex_);
+  const std::string id = "u" + std::to_string(next_upload_++);
+  uploads_[id].key = request.key;
+  if (m == Mishap::kAnswerLost) return gone("create_upload");
+  return id;
+}
+
+Result<RemotePart> MemoryRemote::put_part(const std::string& key, const std::string& upload_id, uint32_t number, std::string_view body) {
+  HF_TRY(const Mishap m, enter("put_part " + key));
+  const std::string got = arrived(m, body);
+  std::lock_guard lock(mutex_);
+  const auto upload = uploads_.find(upload_id);
+  if (upload == uploads_.end()) return error(Code::kNotFound, Subject::kUpload, "no upload");
+  if (m != Mishap::kLost) upload->second.parts[number] = {got, md5(got)};
+  if (m == Mishap::kAnswerLost) return gone("put_part");
+  return RemotePart{number, md5(got), body.size()};
+}
+
+Result<std::string> MemoryRemote::complete_upload(const std::string& key, const std::string& upload_id, const std::vector<RemotePart>& parts) {
+  HF_TRY(const Mishap m, enter("complete_upload " + key));
+  std::lock_guard lock(mutex_);
+  const auto upload = uploads_.find(upload_id);
+  if (upload == uploads_.end()) return error(Code::kNotFound, Subject::kUpload, "no upload");
+  std::string body, digests;
+  for (const RemotePart& p : parts) {
+    const auto part = upload->second.parts.find(p.number);
+    if (part == upload->second.parts.end() || part->second.etag != p.etag) return error(Code::kInvalidArgument, "InvalidPart");
+    body += part->second.body;
+    digests += Digest::of(DigestKind::kMd5, as_bytes(part->second.body));
+  }
+  const std::string etag = md5(digests) + "-" + std::to_string(parts.size());
+  if (m != Mishap::kLost) objects_[key] = {body, etag};
+  uploads_.erase(upload);
+  if (m == Mishap::kAnswerLost) return gone("complete_upload");
+  return etag;
+}
+
+Result<void> MemoryRemote::abort_upload(const std::string& key, const std::string& upload_id) {
+  HF_CHECK(enter("abort_upload " + key));
+  std::lock_guard lock(mutex_);
+  uploads_.erase(upload_id);
+  return {};
+}
+
+Result<std::vector<RemoteUpload>> MemoryRemote::uploads(const std::string& prefix) {
+  HF_CHECK(enter("uploads " + prefix));
+  std::lock_guard lock(mutex_);
+  std::vector<RemoteUpload> all;
+  for (const auto& [id, upload] : uploads_) {
+    if (upload.key.starts_with(prefix)) all.push_back({upload.key, id, std::stoll(id.substr(1))});
+  }
+  return all;
+}
+
+Result<std::vector<RemotePart>> MemoryRemote::parts(const std::string& key, const std::string& upload_id) {
+  HF_CHECK(enter("parts " + key));
+  std::lock_guard lock(mutex_);
+  const auto upload = uploads_.find(upload_id);
+  if (upload == uploads_.end()) return error(Code::kNotFound, Subject::kUpload, "no upload");
+  std::vector<RemotePart> all;
+  for (const auto& [number, part] : upload->second.parts) all.push_back({number, part.etag, part.body.size()});
+  return all;
+}
+
+}  // namespace holdfast::test

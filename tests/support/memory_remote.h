@@ -1,0 +1,70 @@
+// An S3 bucket in memory that can be made to fail, to lie and to lose.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <mutex>
+
+#include "storage/remote_store.h"
+
+namespace holdfast::test {
+
+enum class Mishap {
+  kNone,
+  kRefused,      // nothing happens; kUnavailable
+  kAnswerLost,   // it happens; kUnavailable
+  kLost,         // it says that it happened, and it did not
+  kOtherBytes,   // a byte of what is written is another one; the ETag is that of what arrived
+};
+
+// Thread-safe.
+class MemoryRemote final : public RemoteStore {
+ public:
+  MemoryRemote() { place_.url = "http://memory"; place_.bucket = "far"; }
+
+  // Asked before each call: "put KEY", "list PREFIX", ...
+  std::function<Mishap(const std::string& call)> mishap;
+  // Everything that is there.
+  std::map<std::string, std::string> objects() const;
+  void set(const std::string& key, const std::string& body);
+
+  const RemotePlace& place() const override { return place_; }
+  Result<RemoteObject> head(const std::string& key) override;
+  Result<std::string> get(const std::string& key, uint64_t max_bytes) override;
+  Result<std::string> read(const std::string& key, uint64_t offset_bytes, uint64_t size_bytes, const std::string& etag) override;
+  Result<std::string> put(const RemotePut& request, std::string_view body) override;
+  Result<RemotePage> list(const RemoteList& request) override;
+  Result<void> remove(const std::string& key) override;
+  Result<Pairs> tags(const std::string&) override { return Pairs(); }
+  Result<std::string> create_upload(const RemotePut& request) override;
+  Result<RemotePart> put_part(const std::string& key, const std::string& upload_id, uint32_t number, std::string_view body) override;
+  Result<std::string> complete_upload(const std::string& key, const std::string& upload_id, const std::vector<RemotePart>& parts) override;
+  Result<void> abort_upload(const std::string& key, const std::string& upload_id) override;
+  Result<std::vector<RemoteUpload>> uploads(const std::string& prefix) override;
+  Result<std::vector<RemotePart>> parts(const std::string& key, const std::string& upload_id) override;
+  Result<std::string> versioning() override { return std::string(); }
+  Result<bool> object_lock() override { return false; }
+  std::optional<int64_t> clock_ahead_ms() const override { return std::nullopt; }
+  uint64_t requests() const override { return requests_; }
+  void stop() override {}
+
+ private:
+  struct Stored {
+    std::string body, etag;
+  };
+  struct Upload {
+    std::string key;
+    std::map<uint32_t, Stored> parts;
+  };
+  // What is to be done about a call; an error where nothing is.
+  Result<Mishap> enter(const std::string& call);
+  static std::string arrived(Mishap mishap, std::string_view body);
+
+  RemotePlace place_;
+  mutable std::mutex mutex_;
+  std::map<std::string, Stored> objects_;
+  std::map<std::string, Upload> uploads_;
+  uint64_t requests_ = 0, next_upload_ = 1;
+};
+
+}  // namespace holdfast::test

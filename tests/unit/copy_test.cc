@@ -1,0 +1,292 @@
+// Copies of restore points: what is there when, whatever fails, lies or is cut off.
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "daemon/replicator/copy_plan.h"
+#include "tests/support/memory_remote.h"
+#include "tests/support/store_fixture.h"
+
+namespace holdfast::test {
+namespace {
+
+const std::string kPrefix = "clusters/prod/";
+const std::string kDocument = kPrefix + "backups/b/velero-backup.json";
+
+class CopyTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(fixture_.open());
+    fixture_.make_bucket("holdfast");
+    for (int i = 0; i < 20; ++i) put("backups/b/small-" + std::to_string(i), std::string(static_cast<size_t>(i) * 37, static_cast<char>('a' + i)));
+    put("backups/b/velero-backup.json", "{}");
+    put("backups/bb/other", "not of this one");
+    put_in_parts("backups/b/large", {70'000, 80'000, 1'000});
+    unit_.cluster = "prod";
+    unit_.backup = "b";
+    unit_.source = "holdfast-1";
+    unit_.started_ms = 1'767'323'045'000;
+  }
+
+  void put(const std::string& name, const std::string& body) { ASSERT_TRUE(fixture_.put("holdfast", kPrefix + name, body)); }
+
+  void put_in_parts(const std::string& name, const std::vector<size_t>& sizes) {
+    Store& store = fixture_.store();
+    const auto upload = store.create_upload({"holdfast", kPrefix + name, "", {}, {}});
+    ASSERT_TRUE(upload);
+    CompleteRequest complete;
+    complete.bucket = "holdfast";
+    complete.key = kPrefix + name;
+    complete.upload_id = upload->id;
+    complete.min_part_bytes = 0;
+    for (uint32_t n = 1; n <= sizes.size(); ++n) {
+      const std::string body(sizes[n - 1], static_cast<char>('0' + n));
+      auto sink = store.open_body("holdfast", body.size());
+      ASSERT_TRUE(sink);
+      ASSERT_TRUE((*sink)->append(as_bytes(body)));
+      PartInfo info;
+      info.number = n;
+      info.etag = hex(as_bytes(Digest::of(DigestKind::kMd5, as_bytes(body))));
+      ASSERT_TRUE(store.put_part("holdfast", kPrefix + name, upload->id, info, std::move(*sink)));
+      complete.parts.push_back({n, info.etag, {}});
+    }
+    ASSERT_TRUE(store.complete_upload(complete));
+  }
+
+  Result<void> copy() {
+    CopyProgress progress;
+    const CopySource source{&fixture_.store(), "holdfast", kPrefix};
+    return copy_unit(source, site_, unit_, {4, 1 << 20}, progress, {});
+  }
+
+  // What the site holds of the unit is what is here; the marker is there.
+  void expect_whole() {
+    auto there = site_.objects();
+    const std::string marker = marker_key(unit_);
+    ASSERT_TRUE(there.contains(marker));
+    const auto named = objects_of_marker(there[marker]);
+    ASSERT_TRUE(named) << named.error().message();
+    EXPECT_EQ(22U, named->size());
+    for (const UnitObject& o : *named) {
+      const auto here = fixture_.get("holdfast", kPrefix + o.key);
+      ASSERT_TRUE(here) << o.key;
+      ASSERT_TRUE(there.contains(kPrefix + o.key)) << o.key;
+      EXPECT_EQ(*here, there[kPrefix + o.key]) << o.key;
+    }
+  }
+
+  // A marker promises everything, velero-backup.json everything but the marker.
+  void expect_nothing_half_visible() {
+    const auto there = site_.objects();
+    if (there.contains(marker_key(unit_))) expect_whole();
+    if (!there.contains(kDocument)) return;
+    EXPECT_EQ(22U, static_cast<size_t>(std::count_if(there.begin(), there.end(), [](const auto& o) { return o.first.starts_with(kPrefix); })));
+  }
+
+  StoreFixture fixture_;
+  MemoryRemote site_;
+  SiteUnit unit_;
+};
+
+TEST_F(CopyTest, EverythingAndNothingElse) {
+  ASSERT_TRUE(copy());
+  expect_whole();
+  EXPECT_EQ(23U, site_.objects().size());
+  const auto units = list_units(site_, "");
+  ASSERT_TRUE(units);
+  ASSERT_EQ(1U, units->size());
+  EXPECT_EQ("b", (*units)[0].backup);
+  EXPECT_EQ(unit_.started_ms, (*units)[0].started_ms);
+}
+
+TEST_F(CopyTest, WhatIsThereIsNotSentAgain) {
+  ASSERT_TRUE(copy());
+  std::vector<std::string> sent;
+  site_.mishap = [&](const std::string& call) {
+    if (call.starts_with("put")) sent.push_back(call);
+    return Mishap::kNone;
+  };
+  ASSERT_TRUE(copy());
+  EXPECT_EQ((std::vector<std::string>{"put " + marker_key(unit_)}), sent);
+}
+
+TEST_F(CopyTest, WhatIsVisibleWithoutItsDataIsHiddenFirst) {
+  site_.set(kDocument, "{}");
+  site_.mishap = [&](const std::string& call) {
+    if (call.starts_with("put ")) {
+      EXPECT_EQ(call == "put " + marker_key(unit_), site_.objects().contains(kDocument)) << call;
+    }
+    return Mishap::kNone;
+  };
+  ASSERT_TRUE(copy());
+  expect_whole();
+}
+
+// The appliance or the link dies at each request in turn; nothing comes after it.
+TEST_F(CopyTest, CutOffAnywhereNothingIsHalfVisibleAndItGoesOn) {
+  for (int cut = 0;; ++cut) {
+    SCOPED_TRACE(cut);
+    std::atomic<int> calls{0};
+    site_.mishap = [&](const std::string&) { return calls++ < cut ? Mishap::kNone : cut % 2 == 0 || calls > cut + 1 ? Mishap::kRefused : Mishap::kAnswerLost; };
+    const auto copied = copy();
+    site_.mishap = {};
+    expect_nothing_half_visible();
+    if (copied) break;
+    ASSERT_LT(cut, 200);
+    if (cut % 5 != 0) continue;  // most go on from what the last one left
+    ASSERT_TRUE(copy());
+    expect_whole();
+    for (const auto& [key, body] : site_.objects()) ASSERT_TRUE(site_.remove(key));
+  }
+  expect_whole();
+}
+
+TEST_F(CopyTest, RandomMishaps) {
+  for (unsigned seed = 1; seed <= 300; ++seed) {
+    SCOPED_TRACE(seed);
+    std::mutex mutex;
+    std::mt19937 engine(seed);
+    site_.mishap = [&](const std::string& call) {
+      std::lock_guard lock(mutex);
+      // What becomes of markers is a test of its own.
+      const unsigned kinds = call.ends_with(marker_key(unit_)) ? 3 : 5;
+      return engine() % 25 == 0 ? static_cast<Mishap>(engine() % kinds) : Mishap::kNone;
+    };
+    for (int round = 0; round < 3; ++round) {
+      (void)copy();
+      const auto there = site_.objects();
+      if (there.contains(marker_key(unit_))) expect_whole();
+    }
+    site_.mishap = {};
+    ASSERT_TRUE(copy());
+    expect_whole();
+    ASSERT_FALSE(HasFailure());
+    for (const auto& [key, body] : site_.objects()) ASSERT_TRUE(site_.remove(key));
+  }
+}
+
+TEST_F(CopyTest, OtherBytesThanWereSentAreNoticed) {
+  site_.mishap = [](const std::string& call) { return call == "put " + kPrefix + "backups/b/small-7" ? Mishap::kOtherBytes : Mishap::kNone; };
+  const auto copied = copy();
+  ASSERT_FALSE(copied);
+  EXPECT_EQ(Code::kCorrupt, copied.error().code());
+  EXPECT_NE(std::string::npos, copied.error().message().find("small-7 has other bytes than were sent"));
+  EXPECT_FALSE(site_.objects().contains(kDocument));
+}
+
+TEST_F(CopyTest, AMarkerThatIsNotWhatWasWrittenGoesAgain) {
+  for (const Mishap m : {Mishap::kOtherBytes, Mishap::kLost}) {
+    site_.mishap = [&](const std::string& call) { return call == "put " + marker_key(unit_) ? m : Mishap::kNone; };
+    EXPECT_FALSE(copy());
+    EXPECT_FALSE(site_.objects().contains(marker_key(unit_)));
+  }
+}
+
+TEST_F(CopyTest, ALostObjectIsSentAgainAndThenComplainedAbout) {
+  int lost = 1;
+  site_.mishap = [&](const std::string& call) { return call == "put " + kPrefix + "backups/b/small-7" && lost-- > 0 ? Mishap::kLost : Mishap::kNone; };
+  ASSERT_TRUE(copy());
+  expect_whole();
+  for (const auto& [key, body] : site_.objects()) ASSERT_TRUE(site_.remove(key));
+  lost = 100;
+  const auto copied = copy();
+  ASSERT_FALSE(copied);
+  EXPECT_NE(std::string::npos, copied.error().message().find("loses what it accepts: backups/b/small-7"));
+  EXPECT_FALSE(site_.objects().contains(kDocument));
+}
+
+TEST_F(CopyTest, NotWhereAnotherApplianceHasOneOfThatName) {
+  SiteUnit other = unit_;
+  other.source = "holdfast-2";
+  site_.set(marker_key(other), "{}");
+  const auto copied = copy();
+  ASSERT_FALSE(copied);
+  EXPECT_EQ(Code::kAlreadyExists, copied.error().code());
+  EXPECT_EQ(1U, site_.objects().size());
+}
+
+TEST_F(CopyTest, NoBackupNoCopy) {
+  unit_.backup = "bb";  // has objects, but no velero-backup.json
+  const auto copied = copy();
+  ASSERT_FALSE(copied);
+  EXPECT_EQ(Code::kNotFound, copied.error().code());
+  EXPECT_TRUE(site_.objects().empty());
+}
+
+TEST_F(CopyTest, ARemovalTakesWhatTheMarkerNamesMarkerFirst) {
+  ASSERT_TRUE(copy());
+  site_.set(kPrefix + "backups/b/of-another", "x");
+  std::vector<std::string> removed;
+  site_.mishap = [&](const std::string& call) {
+    if (call.starts_with("remove ")) removed.push_back(call.substr(7));
+    return Mishap::kNone;
+  };
+  ASSERT_TRUE(remove_unit(site_, unit_));
+  ASSERT_LT(2U, removed.size());
+  EXPECT_EQ(marker_key(unit_), removed[0]);
+  EXPECT_EQ(kDocument, removed[1]);
+  EXPECT_EQ((std::map<std::string, std::string>{{kPrefix + "backups/b/of-another", "x"}}), site_.objects());
+}
+
+TEST_F(CopyTest, ARemovalThatWasCutOffEndsBeforeTheNextCopy) {
+  for (int cut = 0; cut < 40; ++cut) {
+    SCOPED_TRACE(cut);
+    ASSERT_TRUE(copy());
+    int calls = 0;
+    site_.mishap = [&](const std::string&) { return calls++ < cut ? Mishap::kNone : Mishap::kRefused; };
+    const auto removed = remove_unit(site_, unit_);
+    site_.mishap = {};
+    if (removed) break;
+    ASSERT_TRUE(copy());
+    expect_whole();
+    EXPECT_EQ(23U, site_.objects().size());
+  }
+}
+
+TEST_F(CopyTest, AMarkerThatLeadsElsewhereHarmsNobody) {
+  site_.set("clusters/other/backups/x/velero-backup.json", "theirs");
+  site_.set(marker_key(unit_), R"({"version":1,"objects":[{"key":"../other/backups/x/velero-backup.json","size":1},{"key":"backups/c/y","size":1}]})");
+  site_.set(kPrefix + "backups/c/y", "theirs");
+  ASSERT_TRUE(remove_unit(site_, unit_));
+  EXPECT_EQ(2U, site_.objects().size());
+}
+
+TEST(Units, AreNamedByTheirMarkers) {
+  SiteUnit unit;
+  unit.cluster = "prod";
+  unit.backup = "a.b-1";
+  unit.source = "holdfast-00ff";
+  unit.policy = "p";
+  unit.tier = "t";
+  unit.started_ms = 1'767'323'045'000;
+  unit.expires_ms = 1'767'323'046'000;
+  EXPECT_EQ("holdfast/units/prod/a.b-1,20260102T030405Z,20260102T030406Z,holdfast-00ff,p,t", marker_key(unit));
+  const auto again = unit_of_key(marker_key(unit));
+  ASSERT_TRUE(again);
+  EXPECT_EQ(marker_key(unit), marker_key(*again));
+  for (const char* bad : {"", "holdfast/units/prod", "holdfast/units/prod/a,b,c,d,e,f", "holdfast/units/a/b/c,20260102T030405Z,never,x,,", "holdfast/units/prod/../x,20260102T030405Z,never,x,,",
+                          "units/prod/a,20260102T030405Z,never,x,,"}) {
+    EXPECT_FALSE(unit_of_key(bad)) << bad;
+  }
+}
+
+TEST(Pieces, AsAtTheSourceWhereTheyAreSmall) {
+  bool same = false;
+  ObjectInfo info;
+  info.size_bytes = 3;
+  EXPECT_EQ(1U, pieces_of(info, same).size());
+  EXPECT_TRUE(same);
+  info.size_bytes = kLargestPieceBytes + 1;
+  EXPECT_EQ(5U, pieces_of(info, same).size());
+  EXPECT_FALSE(same);
+  info.parts = {{1, 5 << 20, 0, "a", ""}, {7, kLargestPieceBytes + 1 - (5 << 20), 0, "b", ""}};
+  const auto pieces = pieces_of(info, same);
+  ASSERT_EQ(2U, pieces.size());
+  EXPECT_TRUE(same);
+  EXPECT_EQ(2U, pieces[1].number);
+  EXPECT_EQ(5U << 20, pieces[1].offset_bytes);
+  EXPECT_EQ("b", pieces[1].etag);
+}
+
+}  // namespace
+}  // namespace holdfast::test
