@@ -62,6 +62,8 @@ class SiteService {
 
   // Returns when it stands in line. kAlreadyExists: it does so already, or the site has it.
   virtual Result<void> start_copy(const std::string& site, const std::string& cluster, const std::string& backup) = 0;
+  // Without a look at the site.
+  virtual Result<std::vector<CopyStatus>> transfers(const std::string& site) = 0;
   // What the site holds is read from the site.
   virtual Result<SiteCopies> copies(const std::string& site) = 0;
   // Its marker first, then velero-backup.json, then the rest. Only what bears a marker can be removed.

@@ -88,6 +88,10 @@ Result<HttpResponse> serve_sites(SiteService& sites, const AdminCall& c) {
     HF_TRY(const SiteFindings found, sites.check_site(c.path[2]));
     return json_response(to_json(found));
   }
+  if (c.is("GET", 4) && c.path[3] == "transfers") {
+    HF_TRY(const auto transfers, sites.transfers(c.path[2]));
+    return json_response(json::object{{"copies", list_json(transfers)}});
+  }
   if (c.path.size() >= 4 && c.path[3] == "copies") return serve_copies(sites, c);
   return error(Code::kNotFound, "no such resource");
 }

@@ -91,11 +91,12 @@ const json::value* found(const json::value& answer, const char* list, const std:
 
 Result<void> await_copy(const CliContext& c, AdminClient& client, const SiteArguments& a, const std::string& cluster) {
   for (int turn = 0;; ++turn) {
-    HF_TRY(const json::value answer, client.call("GET", "/v1/sites/" + a.site + "/copies"));
+    HF_TRY(const json::value answer, client.call("GET", "/v1/sites/" + a.site + "/transfers"));
     const json::value* running = found(answer, "copies", cluster, a.backup);
     if (running != nullptr && text_at(*running, "state") == "failed") return error(Code::kFailedPrecondition, "backup \"" + a.backup + "\" is not copied to site \"" + a.site + "\": " + text_at(*running, "reason"));
     if (running == nullptr) {
-      const json::value* unit = found(answer, "units", cluster, a.backup);
+      HF_TRY(const json::value there, client.call("GET", "/v1/sites/" + a.site + "/copies"));
+      const json::value* unit = found(there, "units", cluster, a.backup);
       if (unit == nullptr) return error(Code::kUnavailable, "nothing is known of the copy any more");
       if (c.json()) print_json(*unit);
       else std::cout << a.backup << " is at site " << a.site << "\n";

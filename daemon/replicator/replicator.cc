@@ -98,6 +98,11 @@ Result<void> Replicator::start_copy(const std::string& site, const std::string& 
   return queue->add(std::move(job));
 }
 
+Result<std::vector<CopyStatus>> Replicator::transfers(const std::string& site) {
+  HF_TRY(const auto queue, queue_of(site));
+  return queue->copies();
+}
+
 Result<SiteCopies> Replicator::copies(const std::string& site) {
   HF_TRY(const auto queue, queue_of(site));
   SiteCopies copies;

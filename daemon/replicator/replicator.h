@@ -33,6 +33,7 @@ class Replicator final : public SiteService {
   Result<SiteFindings> check_site(const std::string& name) override;
   Result<void> remove_site(const std::string& name) override;
   Result<void> start_copy(const std::string& site, const std::string& cluster, const std::string& backup) override;
+  Result<std::vector<CopyStatus>> transfers(const std::string& site) override;
   Result<SiteCopies> copies(const std::string& site) override;
   Result<void> remove_copy(const std::string& site, const std::string& cluster, const std::string& backup) override;
 

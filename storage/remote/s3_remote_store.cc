@@ -249,7 +249,7 @@ class S3RemoteStore final : public RemoteStore {
   Result<ClientResponse> once(const Call& call) {
     ++requests_;
     auto answer = http_.send(signed_request(call), call.max_answer_bytes);
-    if (!answer) return std::unexpected(answer.error().with_context(place_.url));
+    if (!answer) return std::unexpected(std::move(answer.error()));
     const bool skewed = learn_clock(*answer);
     // A success whose body is an error: S3 does so where it must answer before it knows.
     const bool hidden = answer->status / 100 == 2 && call.method != "GET" && !answer->body.empty() && !error_answer(answer->body).code.empty();

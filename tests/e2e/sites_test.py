@@ -4,8 +4,9 @@ import json
 import os
 import unittest
 
-from harness import Stage, wait_until
+from harness import Certificate, Stage, wait_until
 from kube_cluster import ClusterTest
+from s3_proxy import S3Proxy
 
 
 class SitesTest(ClusterTest):
@@ -24,11 +25,17 @@ class SitesTest(ClusterTest):
         cls.secret = cls.stage.directory / "secret"
         cls.secret.write_text(cls.there.daemon.secret_key + "\n")
         cls.added = cls.add_site("dr")
+        cls.proxy = S3Proxy(cls.there.daemon.endpoint, cls.stage.directory)
+        cls.addClassCleanup(cls.proxy.close)
+        cls.add_site("proxied", url=cls.proxy.url, ca=cls.proxy.certificate.certificate)
+
+    def setUp(self):
+        self.addCleanup(lambda: setattr(self.proxy, "rule", lambda *_: None))
 
     @classmethod
-    def add_site(cls, name, bucket="far", url=None, access_key=None, secret=None, check=True):
+    def add_site(cls, name, bucket="far", url=None, access_key=None, secret=None, ca=None, check=True):
         return cls.daemon.cli("site", "add", name, "--endpoint", url or cls.there.daemon.endpoint, "--bucket", bucket, "--access-key", access_key or cls.there.daemon.access_key,
-                              "--secret-file", str(secret or cls.secret), check=check)
+                              "--secret-file", str(secret or cls.secret), *(("--ca-file", str(ca)) if ca else ()), check=check)
 
     def back_up(self, name):
         self.daemon.cli("backup", "create", name, "--include-namespaces", "shop", "--wait")
@@ -55,7 +62,10 @@ class SitesTest(ClusterTest):
             refused = self.add_site(name, **arguments, check=False)
             self.assertEqual(1, refused.returncode, name)
             self.assertIn(reason, refused.stderr)
-        self.assertEqual(["dr"], [s["name"] for s in self.daemon.ask("/v1/sites")["sites"]])
+        other = Certificate(self.stage.directory, name="other")
+        refused = self.add_site("g", url=self.proxy.url, ca=other.certificate, check=False)
+        self.assertRegex(refused.stderr, "(?i)certificate")
+        self.assertEqual(["dr", "proxied"], [s["name"] for s in self.daemon.ask("/v1/sites")["sites"]])
 
     def test_a_copy_and_its_removal(self):
         self.back_up("one")
@@ -102,6 +112,79 @@ class SitesTest(ClusterTest):
         self.assertEqual(here.keys(), there.keys())
         self.assertTrue(all(here[key] == there[key] for key in here))
         self.assertNotIn("Uploads", self.remote.list_multipart_uploads(Bucket="far", Prefix="clusters/prod/backups/large/"))
+
+    def copy_through(self, name, rule):
+        """Copies by way of the proxy; gives what the command said, and how often the rule was asked and acted."""
+        self.back_up(name)
+        acted = []
+
+        def counted(method, path):
+            action = rule(method, path)
+            if action:
+                acted.append((method, path))
+            return action
+
+        self.proxy.rule = counted
+        done = self.daemon.cli("copy", "run", name, "--site", "proxied", "--wait", check=False)
+        self.proxy.rule = lambda *_: None
+        return done, acted
+
+    def assert_whole(self, name):
+        here, there = (self.objects(s3, bucket, f"clusters/prod/backups/{name}/") for s3, bucket in ((self.s3, "holdfast"), (self.remote, "far")))
+        self.assertEqual(here, there)
+        self.assertIn(name, self.units())
+
+    def test_mishaps_that_pass(self):
+        for number, action in enumerate((("status", 503, "SlowDown"), ("status", 500, "InternalError"), ("status", 200, "InternalError"), ("drop",), ("lose",), ("cut", 5))):
+            with self.subTest(action=action):
+                seen = {}
+
+                def once(method, path, seen=seen):
+                    seen[method, path] = seen.get((method, path), 0) + 1
+                    # An answer without a body cannot be cut, and lists are not changed by an error with 200.
+                    fits = method in ("PUT", "POST") if action[1:2] == (200,) else method == "GET" if action[0] == "cut" else True
+                    return action if fits and seen[method, path] == 1 else None
+
+                done, acted = self.copy_through(f"passes-{number}", once)
+                self.assertEqual((0, ""), (done.returncode, done.stderr))
+                self.assertTrue(acted)
+                self.assert_whole(f"passes-{number}")
+
+    def test_mishaps_that_stay(self):
+        for name, action, reason in (("read-only", ("status", 403, "AccessDenied"), "AccessDenied: on purpose"), ("full", ("status", 507, "InsufficientStorage"), "InsufficientStorage"),
+                                     ("wrong-clock", ("status", 403, "RequestTimeTooSkewed"), "RequestTimeTooSkewed"), ("refused", ("status", 400, "InvalidRequest"), "InvalidRequest")):
+            with self.subTest(name):
+                done, acted = self.copy_through(name, lambda method, path: action if method == "PUT" and "archive" not in path and f"/{name}/{name}" in path else None)
+                self.assertEqual(1, done.returncode)
+                self.assertIn(f'backup "{name}" is not copied to site "proxied": ', done.stderr)
+                self.assertIn(reason, done.stderr)
+                self.assertNotIn(name, self.units())
+                self.assertNotIn(f"clusters/prod/backups/{name}/velero-backup.json", self.objects(self.remote, "far", f"clusters/prod/backups/{name}/"))
+                self.assertIn(reason, self.daemon.cli("copies", "list", "--site", "proxied").stdout)
+                self.daemon.cli("copy", "run", name, "--site", "proxied", "--wait")
+                self.assert_whole(name)
+
+    def test_a_key_that_is_revoked_halfway(self):
+        made = json.loads(self.there.daemon.cli("--output", "json", "user", "create", "--scope", "far").stdout)
+        secret = self.stage.directory / "revoked"
+        secret.write_text(made["secret_key"])
+        self.add_site("revoked", url=self.proxy.url, ca=self.proxy.certificate.certificate, access_key=made["access_key"], secret=secret)
+        self.back_up("halfway")
+
+        def revoke(method, path):
+            if method == "PUT" and "velero-backup.json" in path:
+                self.there.daemon.cli("user", "set", made["access_key"], "--enabled", "false")
+                self.proxy.rule = lambda *_: None
+
+        self.proxy.rule = revoke
+        done = self.daemon.cli("copy", "run", "halfway", "--site", "revoked", "--wait", check=False)
+        self.assertEqual(1, done.returncode)
+        self.assertIn("InvalidAccessKeyId", done.stderr)
+        self.assertNotIn("halfway", self.units())
+        self.there.daemon.cli("user", "set", made["access_key"], "--enabled", "true")
+        self.daemon.cli("copy", "run", "halfway", "--site", "revoked", "--wait")
+        self.assert_whole("halfway")
+        self.daemon.cli("site", "remove", "revoked")
 
     def test_two_appliances_and_one_place(self):
         self.back_up("mine")
