@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "storage/base/status.h"
+#include "daemon/retention.h"
 
 namespace holdfast {
 
@@ -47,6 +47,20 @@ struct CopyStatus {
 struct SiteCopies {
   std::vector<SiteUnit> units;      // by cluster and start
   std::vector<CopyStatus> copies;
+};
+
+// What a tier of a policy wants copied.
+struct TierCopy {
+  enum class Mode { kAll, kLatest };  // every good point that is not there yet, or the newest one alone
+  std::string site;
+  Mode mode = Mode::kAll;
+  RetentionRule retention;  // there
+};
+
+// The same, for the one who does it.
+struct CopyOrder {
+  std::string cluster, policy, tier, time_zone;
+  TierCopy copy;
 };
 
 // Thread-safe; calls may block for as long as a site does not answer, a minute or two.

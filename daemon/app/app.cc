@@ -74,10 +74,13 @@ class Daemon {
     clusters_ = std::make_unique<LocalClusters>(ClusterServiceParts{store_.get(), store_.get(), store_.get(), store_.get(), &clock_, &random_,
                                                                      [this] { return clock_is_sure(); }, [this] { scheduler_->wake(); }, c_.state_dir, face()});
     backup_maker_ = std::make_unique<ClusterBackupMaker>(*clusters_);
-    scheduler_ = std::make_unique<Scheduler>(SchedulerParts{store_.get(), backup_maker_.get(), &clock_, &random_, [this] { return clock_is_sure(); }});
-    replicator_ = std::make_unique<Replicator>(ReplicatorParts{store_.get(), store_.get(), clusters_.get(), &clock_, &random_, [this] { return clusters_->appliance_id(); }, {}});
+    scheduler_ = std::make_unique<Scheduler>(scheduler_parts());
+    replicator_ = std::make_unique<Replicator>(ReplicatorParts{store_.get(), store_.get(), clusters_.get(), &clock_, &random_, [this] { return clusters_->appliance_id(); },
+                                                               [this] { return scheduler_->copy_orders(); }, [this] { return clock_is_sure(); },
+                                                               [this](const std::string& policy) { scheduler_->look_at_points(policy); }, {}});
     clusters_->start();
     scheduler_->load();
+    replicator_->start();
     scheduler_->start();
     HF_CHECK(start_s3());
     return start_admin();
@@ -116,6 +119,13 @@ class Daemon {
   bool clock_is_sure() const {
     const auto pools = local_pools_->pools();
     return std::none_of(pools.begin(), pools.end(), [](const PoolStatus& p) { return p.time_unconfirmed; });
+  }
+
+  SchedulerParts scheduler_parts() {
+    SchedulerParts parts{store_.get(), backup_maker_.get(), &clock_, &random_, [this] { return clock_is_sure(); }, {}, {}};
+    parts.copy_is_due = [this](const OwnedPoint& p) { return replicator_->copy_is_due(p.policy, p.tier, p.point.name); };
+    parts.on_new_point = [this] { replicator_->wake(); };
+    return parts;
   }
 
   // How clients outside reach the S3 endpoint, unless the configuration says so.

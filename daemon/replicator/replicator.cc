@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "daemon/replicator/site_probe.h"
+#include "storage/base/log.h"
 #include "storage/base/names.h"
 #include "storage/base/times.h"
 
@@ -10,13 +11,32 @@ namespace holdfast {
 
 namespace {
 constexpr std::chrono::seconds kProbePatience{5};  // somebody waits for the answer
+constexpr std::chrono::minutes kPassEvery{10};
+}
+
+Replicator::Replicator(ReplicatorParts parts) : p_(std::move(parts)), registry_(*p_.settings) {}
+
+void Replicator::start() {
+  std::lock_guard lock(mutex_);
+  worker_ = std::make_unique<Worker>("replicator", [this](std::stop_token stop) {
+    pass(stop);
+    return kPassEvery;
+  });
+}
+
+void Replicator::wake() {
+  std::lock_guard lock(mutex_);
+  if (worker_) worker_->wake();
 }
 
 void Replicator::stop() {
+  std::unique_ptr<Worker> worker;
   std::map<std::string, std::shared_ptr<SiteQueue>> ending;
   std::lock_guard lock(mutex_);
   stopped_ = true;
+  for (const auto& [name, queue] : queues_) queue->store().stop();  // a pass may wait for it
   ending.swap(queues_);
+  worker = std::move(worker_);
 }
 
 Result<SiteFindings> Replicator::add_site(const NewSite& site) {
@@ -69,7 +89,7 @@ Result<std::shared_ptr<SiteQueue>> Replicator::queue_of(const std::string& site)
       queues_.erase(site);
       return std::unexpected(store.error());
     }
-    queue = std::make_shared<SiteQueue>(site, std::move(*store), p_.limits);
+    queue = std::make_shared<SiteQueue>(site, std::move(*store), p_.limits, [this] { wake(); });
   }
   return queue;
 }
@@ -81,20 +101,29 @@ Result<CopySource> Replicator::source_of(const std::string& cluster) const {
   return error(Code::kNotFound, "no cluster \"" + cluster + "\"");
 }
 
-Result<void> Replicator::start_copy(const std::string& site, const std::string& cluster, const std::string& backup) {
-  HF_TRY(const auto queue, queue_of(site));
+Result<CopyJob> Replicator::job_for(const std::string& cluster, const RunStatus& point) const {
   CopyJob job;
   HF_TRY(job.source, source_of(cluster));
-  HF_TRY(const RunStatus point, p_.clusters->backup(cluster, backup));
-  if (point.phase != "Completed" && point.phase != "PartiallyFailed") {
-    return error(Code::kFailedPrecondition, "backup \"" + backup + "\" of cluster \"" + cluster + "\" is no restore point: it is " + point.phase);
-  }
   job.unit.cluster = cluster;
-  job.unit.backup = backup;
+  job.unit.backup = point.name;
   job.unit.source = p_.appliance_id();
   job.unit.policy = point.policy;
   job.unit.tier = point.tier;
   job.unit.started_ms = parse_iso8601(point.started).value_or(0);
+  return job;
+}
+
+Result<void> Replicator::start_copy(const std::string& site, const std::string& cluster, const std::string& backup) {
+  HF_TRY(const auto queue, queue_of(site));
+  HF_TRY(const RunStatus point, p_.clusters->backup(cluster, backup));
+  if (point.phase != "Completed" && point.phase != "PartiallyFailed") {
+    return error(Code::kFailedPrecondition, "backup \"" + backup + "\" of cluster \"" + cluster + "\" is no restore point: it is " + point.phase);
+  }
+  HF_TRY(CopyJob job, job_for(cluster, point));
+  // A policy that wants it there has a say in how long.
+  for (const CopyOrder& order : p_.orders()) {
+    if (order.copy.site == site && order.policy == point.policy && order.tier == point.tier) job.unit.expires_ms = expiry_of(order.copy.retention, job.unit.started_ms);
+  }
   return queue->add(std::move(job));
 }
 
@@ -125,6 +154,86 @@ Result<void> Replicator::remove_copy(const std::string& site, const std::string&
   }
   HF_TRY(const SiteUnit unit, unit_at(queue->store(), cluster, backup));
   return remove_unit(queue->store(), unit);
+}
+
+Replicator::Listed Replicator::look(const std::string& site, const std::string& cluster) {
+  const auto queue = queue_of(site);
+  if (!queue) return {std::unexpected(queue.error()), {}};
+  auto units = list_units((*queue)->store(), cluster);
+  if (!units) return {std::move(units), {}};
+  return {std::move(units), p_.clusters->backups(cluster)};
+}
+
+void Replicator::pass(const std::stop_token& stop) {
+  std::map<std::pair<std::string, std::string>, Listed> listed;  // by site and cluster
+  for (const CopyOrder& order : p_.orders()) {
+    if (stop.stop_requested()) return;
+    const std::pair key(order.copy.site, order.cluster);
+    auto at = listed.find(key);
+    if (at == listed.end()) at = listed.emplace(key, look(order.copy.site, order.cluster)).first;
+    const Listed& l = at->second;
+    if (l.units && l.points) {
+      carry_out(order, l, stop);
+      continue;
+    }
+    const std::string problem = l.units ? l.points.error().message() : l.units.error().message();
+    spdlog::warn("policy {}, tier {}: nothing can be copied to site {}: {}", order.policy, order.tier, order.copy.site, problem);
+    std::lock_guard lock(mutex_);
+    known_[{order.policy, order.tier, order.copy.site}].problem = problem;
+  }
+}
+
+void Replicator::carry_out(const CopyOrder& order, const Listed& listed, const std::stop_token& stop) {
+  const std::string us = p_.appliance_id();
+  Known known;
+  std::vector<SiteUnit> units;
+  for (const SiteUnit& u : *listed.units) {
+    known.present.insert(u.backup);
+    if (u.source == us && u.policy == order.policy && u.tier == order.tier) units.push_back(u);
+  }
+  std::vector<TierPoint> points;
+  std::map<std::string, const RunStatus*> by_name;
+  for (const RunStatus& p : *listed.points) {
+    const auto started_ms = parse_iso8601(p.started);
+    if (p.policy != order.policy || p.tier != order.tier || p.phase != "Completed" || !started_ms) continue;
+    points.push_back({p.name, *started_ms, true, true});
+    by_name[p.name] = &p;
+  }
+  OrderPlan plan = plan_order(order, points, units, p_.clock->wall_ms());
+  known.unwanted = std::move(plan.unwanted);
+  bool news = false;
+  {
+    std::lock_guard lock(mutex_);
+    Known& before = known_[{order.policy, order.tier, order.copy.site}];
+    news = before.present != known.present || before.unwanted != known.unwanted;
+    before = std::move(known);
+  }
+  if (news) p_.on_news(order.policy);
+  const auto queue = queue_of(order.copy.site);
+  if (!queue) return;
+  for (const TierPoint& p : plan.copy) {
+    auto job = job_for(order.cluster, *by_name.at(p.name));
+    if (!job) continue;
+    job->unit.expires_ms = expiry_of(order.copy.retention, p.started_ms);
+    (void)(*queue)->add(std::move(*job));  // one that stands in line already
+  }
+  for (const SiteUnit& u : plan.remove) {
+    if (stop.stop_requested() || !p_.clock_is_sure()) return;
+    const auto removed = remove_unit((*queue)->store(), u);
+    if (removed) spdlog::info("policy {}, tier {}: the copy of {} at site {} is removed: no rule keeps it", order.policy, order.tier, u.backup, order.copy.site);
+    else spdlog::error("policy {}, tier {}: the copy of {} at site {} cannot be removed: {}", order.policy, order.tier, u.backup, order.copy.site, removed.error().message());
+  }
+}
+
+bool Replicator::copy_is_due(const std::string& policy, const std::string& tier, const std::string& backup) const {
+  for (const CopyOrder& order : p_.orders()) {
+    if (order.policy != policy || order.tier != tier) continue;
+    std::lock_guard lock(mutex_);
+    const auto known = known_.find({policy, tier, order.copy.site});
+    // What was not looked for since the start may be missing.
+    if (known == known_.end() || (!known->second.present.contains(backup) && !known->second.unwanted.contains(backup))) return true;
+  }
+  return false;
 }
 
 }  // namespace holdfast

@@ -4,10 +4,12 @@
 #include <functional>
 #include <map>
 
+#include "daemon/replicator/order_plan.h"
 #include "daemon/replicator/site_queue.h"
 #include "daemon/replicator/site_registry.h"
 #include "daemon/services.h"
 #include "storage/base/random.h"
+#include "storage/base/worker.h"
 
 namespace holdfast {
 
@@ -18,12 +20,23 @@ struct ReplicatorParts {
   Clock* clock = nullptr;
   Random* random = nullptr;
   std::function<std::string()> appliance_id;
+  std::function<std::vector<CopyOrder>()> orders;  // what policies want copied
+  std::function<bool()> clock_is_sure;             // false: nothing is removed at sites
+  std::function<void(const std::string& policy)> on_news;  // fewer of its copies are due than before
   CopyLimits limits;
 };
 
 class Replicator final : public SiteService {
  public:
-  explicit Replicator(ReplicatorParts parts) : p_(std::move(parts)), registry_(*p_.settings) {}
+  explicit Replicator(ReplicatorParts parts);
+  ~Replicator() override { stop(); }
+
+  // From now on a thread of its own sees to what policies want copied.
+  void start();
+  // There may be something to copy.
+  void wake();
+  // A policy wants it at a site, and it may not be there yet.
+  bool copy_is_due(const std::string& policy, const std::string& tier, const std::string& backup) const;
 
   // Running copies end; what was sent is gone on with when they begin again.
   void stop();
@@ -43,11 +56,28 @@ class Replicator final : public SiteService {
   Result<CopySource> source_of(const std::string& cluster) const;
   Result<SiteUnit> unit_at(RemoteStore& site, const std::string& cluster, const std::string& backup) const;
 
+  // What an order has come to, as far as is known since the start.
+  struct Known {
+    std::set<std::string> present, unwanted;  // restore points by name
+    std::string problem;                      // why that is not known now
+  };
+  using OrderKey = std::tuple<std::string, std::string, std::string>;  // policy, tier, site
+  struct Listed {
+    Result<std::vector<SiteUnit>> units;
+    Result<std::vector<RunStatus>> points;
+  };
+  void pass(const std::stop_token& stop);
+  Listed look(const std::string& site, const std::string& cluster);
+  void carry_out(const CopyOrder& order, const Listed& listed, const std::stop_token& stop);
+  Result<CopyJob> job_for(const std::string& cluster, const RunStatus& point) const;
+
   const ReplicatorParts p_;
   SiteRegistry registry_;
   mutable std::mutex mutex_;
   bool stopped_ = false;
   std::map<std::string, std::shared_ptr<SiteQueue>> queues_;
+  std::map<OrderKey, Known> known_;
+  std::unique_ptr<Worker> worker_;
 };
 
 }  // namespace holdfast

@@ -10,8 +10,8 @@ namespace {
 constexpr size_t kKeptFailures = 100;
 }
 
-SiteQueue::SiteQueue(std::string name, std::unique_ptr<RemoteStore> store, CopyLimits limits)
-    : name_(std::move(name)), store_(std::move(store)), limits_(limits), worker_([this](std::stop_token stop) { work(stop); }) {}
+SiteQueue::SiteQueue(std::string name, std::unique_ptr<RemoteStore> store, CopyLimits limits, std::function<void()> on_end)
+    : name_(std::move(name)), store_(std::move(store)), limits_(limits), on_end_(std::move(on_end)), worker_([this](std::stop_token stop) { work(stop); }) {}
 
 SiteQueue::~SiteQueue() {
   worker_.request_stop();
@@ -44,17 +44,23 @@ void SiteQueue::work(const std::stop_token& stop) {
     const SiteUnit& unit = entry->job.unit;
     spdlog::info("backup {} of cluster {} is copied to site {}", unit.backup, unit.cluster, name_);
     const auto copied = copy_unit(entry->job.source, *store_, unit, limits_, entry->progress, stop);
-    std::lock_guard lock(mutex_);
-    if (copied) {
-      spdlog::info("backup {} of cluster {} is at site {}: {} objects, {} bytes", unit.backup, unit.cluster, name_, entry->progress.objects.load(), entry->progress.bytes.load());
-      entries_.remove(entry);
-      continue;
-    }
-    spdlog::error("backup {} of cluster {} cannot be copied to site {}: {}", unit.backup, unit.cluster, name_, copied.error().message());
-    entry->state = "failed";
-    entry->reason = copied.error().message();
-    if (entries_.size() > kKeptFailures && entries_.front()->state == "failed") entries_.pop_front();
+    end(entry, copied);
+    on_end_();
   }
+}
+
+void SiteQueue::end(const std::shared_ptr<Entry>& entry, const Result<void>& copied) {
+  const SiteUnit& unit = entry->job.unit;
+  std::lock_guard lock(mutex_);
+  if (copied) {
+    spdlog::info("backup {} of cluster {} is at site {}: {} objects, {} bytes", unit.backup, unit.cluster, name_, entry->progress.objects.load(), entry->progress.bytes.load());
+    entries_.remove(entry);
+    return;
+  }
+  spdlog::error("backup {} of cluster {} cannot be copied to site {}: {}", unit.backup, unit.cluster, name_, copied.error().message());
+  entry->state = "failed";
+  entry->reason = copied.error().message();
+  if (entries_.size() > kKeptFailures && entries_.front()->state == "failed") entries_.pop_front();
 }
 
 std::vector<CopyStatus> SiteQueue::copies() const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <list>
 #include <mutex>
 #include <thread>
@@ -18,7 +19,8 @@ struct CopyJob {
 // Thread-safe. Its end stops what runs and waits for it.
 class SiteQueue {
  public:
-  SiteQueue(std::string name, std::unique_ptr<RemoteStore> store, CopyLimits limits);
+  // `on_end`: after every copy, on its thread.
+  SiteQueue(std::string name, std::unique_ptr<RemoteStore> store, CopyLimits limits, std::function<void()> on_end);
   ~SiteQueue();
 
   RemoteStore& store() { return *store_; }
@@ -35,10 +37,12 @@ class SiteQueue {
     std::string state = "waiting", reason;
   };
   void work(const std::stop_token& stop);
+  void end(const std::shared_ptr<Entry>& entry, const Result<void>& copied);
 
   const std::string name_;
   const std::unique_ptr<RemoteStore> store_;
   const CopyLimits limits_;
+  const std::function<void()> on_end_;
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
   std::list<std::shared_ptr<Entry>> entries_;

@@ -53,7 +53,8 @@ std::optional<SiteUnit> unit_of_key(const std::string& key) {
   unit.source = parts[3];
   unit.policy = parts[4];
   unit.tier = parts[5];
-  return unit;
+  // Only what leads back to the very key: else another one would be removed.
+  return marker_key(unit) == key ? std::optional(unit) : std::nullopt;
 }
 
 std::string marker_body(const SiteUnit& u, const std::vector<UnitObject>& objects) {

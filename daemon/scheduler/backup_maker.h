@@ -7,7 +7,7 @@
 
 #include "daemon/policies.h"
 #include "daemon/scheduler/policy.h"
-#include "daemon/scheduler/retention.h"
+#include "daemon/retention.h"
 
 namespace holdfast {
 

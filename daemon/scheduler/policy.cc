@@ -51,6 +51,27 @@ RetentionRule retention_of(const PolicyFields& fields) {
   return rule;
 }
 
+std::vector<TierCopy> copies_of(const PolicyFields& fields) {
+  std::vector<TierCopy> copies;
+  const json::value* given = fields.find("copies");
+  if (given == nullptr) return copies;
+  if (!given->is_array()) fields.refuse("copies", "it is not a list");
+  for (const json::value& entry : given->get_array()) {
+    const std::string path = fields.path_of("copies") + "[" + std::to_string(copies.size()) + "]";
+    const PolicyFields f(entry, path);
+    f.only({"site", "mode", "retention"});
+    TierCopy copy;
+    copy.site = f.name("site");
+    copy.mode = f.choice("mode", {"all", "latest"}) == 0 ? TierCopy::Mode::kAll : TierCopy::Mode::kLatest;
+    copy.retention = retention_of(f);
+    for (const TierCopy& other : copies) {
+      if (other.site == copy.site) throw BadField{path + ".site", "there is another copy to site \"" + copy.site + "\""};
+    }
+    copies.push_back(std::move(copy));
+  }
+  return copies;
+}
+
 // What the tier says goes before what the policy says for all of them, field by field.
 json::object backup_of(const PolicyFields& policy, const PolicyFields& tier) {
   json::object spec;
@@ -72,7 +93,7 @@ json::object backup_of(const PolicyFields& policy, const PolicyFields& tier) {
 
 PolicyTier tier_of(const PolicyFields& policy, const std::string& policy_name, const json::value& given, const std::string& path) {
   const PolicyFields f(given, path);
-  f.only({"name", "schedule", "timeZone", "backup", "missed", "overlap", "startWithin", "deadline", "jitter", "retries", "retention"});
+  f.only({"name", "schedule", "timeZone", "backup", "missed", "overlap", "startWithin", "deadline", "jitter", "retries", "retention", "copies"});
   PolicyTier tier;
   tier.name = f.name("name");
   if (backup_stem(policy_name, tier.name).size() > kMaxStemBytes) f.refuse("name", "the names of policy and tier have more than " + std::to_string(kMaxStemBytes - 1) + " characters together");
@@ -97,6 +118,7 @@ PolicyTier tier_of(const PolicyFields& policy, const std::string& policy_name, c
   if (tier.jitter_ms >= tier.deadline_ms) f.refuse("jitter", "it leaves nothing of the deadline");
   tier.retries = retries_of(f);
   tier.retention = retention_of(f);
+  tier.copies = copies_of(f);
   return tier;
 }
 

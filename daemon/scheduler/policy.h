@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "daemon/retention.h"
+#include "daemon/sites.h"
 #include "k8s/cron.h"
 #include "storage/base/status.h"
 
@@ -17,14 +19,6 @@ struct RetryRule {
   int64_t first_wait_ms = 60'000, longest_wait_ms = 1'800'000;
 
   int64_t wait_ms(unsigned failures) const;
-};
-
-// A restore point stays while one of these asks for it. `hourly` and its like: the newest of each of so many of the latest
-// hours (days, ISO weeks, months, years) of the tier's time zone in which there are any.
-struct RetentionRule {
-  bool forever = false;
-  int64_t keep_for_ms = 0;
-  unsigned last = 0, hourly = 0, daily = 0, weekly = 0, monthly = 0, yearly = 0;
 };
 
 struct PolicyTier {
@@ -43,6 +37,7 @@ struct PolicyTier {
   int64_t jitter_ms = 0;                // begins at random within so long
   RetryRule retries;
   RetentionRule retention;
+  std::vector<TierCopy> copies;
 };
 
 struct Policy {

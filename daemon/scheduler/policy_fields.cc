@@ -1,6 +1,6 @@
 #include "daemon/scheduler/policy_fields.h"
 
-#include "daemon/scheduler/duration.h"
+#include "daemon/duration.h"
 #include "storage/base/names.h"
 
 namespace holdfast {

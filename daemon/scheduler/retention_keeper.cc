@@ -11,7 +11,7 @@ constexpr int64_t kAgainMs = 600'000;        // after an error
 constexpr int64_t kAtLeastEveryMs = 86'400'000;  // somebody else may have removed what kept the others from being the latest
 }  // namespace
 
-PolicyVerdicts judge_all(const Policy& policy, const std::vector<OwnedPoint>& points, int64_t now_ms) {
+PolicyVerdicts judge_all(const Policy& policy, const std::vector<OwnedPoint>& points, int64_t now_ms, const CopyIsDue& copy_is_due) {
   std::map<std::string, std::vector<TierPoint>> by_tier;
   for (const OwnedPoint& p : points) {
     if (p.policy == policy.name) by_tier[p.tier].push_back(p.point);
@@ -29,6 +29,10 @@ PolicyVerdicts judge_all(const Policy& policy, const std::vector<OwnedPoint>& po
     for (RetentionVerdict& v : judged.points) {
       v.tier = name;
       if (tier == nullptr) v.why = "its tier is no more: it is kept until somebody deletes it";
+      if (!v.keep && copy_is_due && copy_is_due({policy.name, name, {v.backup, v.started_ms, true, true}})) {
+        v.keep = all.some_wait = true;
+        v.why = "its copy is still due";
+      }
       all.points.push_back(std::move(v));
     }
   }
@@ -80,11 +84,11 @@ void RetentionKeeper::pass(const std::vector<std::shared_ptr<const Policy>>& pol
       spdlog::warn("policy {}: its restore points cannot be listed, so none is removed: {}", policy->name, points->second.error().message());
       continue;
     }
-    const PolicyVerdicts verdicts = judge_all(*policy, *points->second, clock_.wall_ms());
+    const PolicyVerdicts verdicts = judge_all(*policy, *points->second, clock_.wall_ms(), copy_is_due_);
     if (!remove(*policy, verdicts.points, stop)) continue;
     std::lock_guard lock(mutex_);
     const auto known = known_.find(policy->name);
-    if (known == known_.end()) continue;
+    if (known == known_.end() || verdicts.some_wait) continue;  // those are looked at again soon
     const int64_t latest_ms = clock_.wall_ms() + kAtLeastEveryMs;
     known->second.next_ms = verdicts.next_ms == 0 ? latest_ms : std::min(verdicts.next_ms, latest_ms);
   }

@@ -15,18 +15,20 @@ namespace holdfast {
 
 struct PolicyVerdicts {
   std::vector<RetentionVerdict> points;
-  int64_t next_ms = 0;  // as in TierVerdicts
+  int64_t next_ms = 0;      // as in TierVerdicts
+  bool some_wait = false;   // for a copy
 };
+using CopyIsDue = std::function<bool(const OwnedPoint&)>;
 
-// Of the points that a tier of the policy made; of tiers that are no more all stay.
-PolicyVerdicts judge_all(const Policy& policy, const std::vector<OwnedPoint>& points, int64_t now_ms);
+// Of the points that a tier of the policy made; of tiers that are no more all stay, and those that `copy_is_due` (empty: none).
+PolicyVerdicts judge_all(const Policy& policy, const std::vector<OwnedPoint>& points, int64_t now_ms, const CopyIsDue& copy_is_due);
 
 // Thread-safe.
 class RetentionKeeper {
  public:
   // `is_in_force`: asked before each removal, for somebody may just have decided otherwise.
-  RetentionKeeper(BackupMaker& maker, Clock& clock, std::function<bool()> clock_is_sure, std::function<bool(const Policy&)> is_in_force)
-      : maker_(maker), clock_(clock), clock_is_sure_(std::move(clock_is_sure)), is_in_force_(std::move(is_in_force)) {}
+  RetentionKeeper(BackupMaker& maker, Clock& clock, std::function<bool()> clock_is_sure, CopyIsDue copy_is_due, std::function<bool(const Policy&)> is_in_force)
+      : maker_(maker), clock_(clock), clock_is_sure_(std::move(clock_is_sure)), copy_is_due_(std::move(copy_is_due)), is_in_force_(std::move(is_in_force)) {}
 
   // What is known of that policy's points is out of date.
   void look_at(const std::string& policy);
@@ -40,6 +42,7 @@ class RetentionKeeper {
   BackupMaker& maker_;
   Clock& clock_;
   const std::function<bool()> clock_is_sure_;
+  const CopyIsDue copy_is_due_;
   const std::function<bool(const Policy&)> is_in_force_;
   mutable std::mutex mutex_;
   struct Known {

@@ -34,7 +34,7 @@ Result<Policy> decode(const std::string& text) {
 }  // namespace
 
 Scheduler::Scheduler(SchedulerParts parts)
-    : p_(std::move(parts)), runs_(*p_.settings), keeper_(*p_.maker, *p_.clock, p_.clock_is_sure, [this](const Policy& policy) { return is_in_force(policy); }) {}
+    : p_(std::move(parts)), runs_(*p_.settings), keeper_(*p_.maker, *p_.clock, p_.clock_is_sure, p_.copy_is_due, [this](const Policy& policy) { return is_in_force(policy); }) {}
 
 void Scheduler::load() {
   std::lock_guard lock(mutex_);
@@ -98,6 +98,7 @@ int64_t Scheduler::step() {
     }
     if (!ended) continue;
     keeper_.look_at(name);
+    if (p_.on_new_point) p_.on_new_point();
     if (remover_) remover_->wake();
   }
   return std::max<int64_t>(wait_ms, 0);
@@ -199,6 +200,23 @@ Result<void> Scheduler::remove_policy(const std::string& name) {
   return {};
 }
 
+void Scheduler::look_at_points(const std::string& policy) {
+  keeper_.look_at(policy);
+  std::lock_guard lock(mutex_);
+  if (remover_) remover_->wake();
+}
+
+std::vector<CopyOrder> Scheduler::copy_orders() const {
+  std::vector<CopyOrder> orders;
+  for (const auto& policy : all()) {
+    if (policy->paused) continue;
+    for (const PolicyTier& tier : policy->tiers) {
+      for (const TierCopy& copy : tier.copies) orders.push_back({policy->cluster, policy->name, tier.name, tier.time_zone, copy});
+    }
+  }
+  return orders;
+}
+
 std::vector<std::shared_ptr<const Policy>> Scheduler::all() const {
   std::lock_guard lock(mutex_);
   std::vector<std::shared_ptr<const Policy>> out;
@@ -220,7 +238,7 @@ Result<std::vector<RetentionVerdict>> Scheduler::judge_points(const std::string&
     policy = entry->policy;
   }
   HF_TRY(const auto points, p_.maker->points(policy->cluster));
-  return judge_all(*policy, points, p_.clock->wall_ms()).points;
+  return judge_all(*policy, points, p_.clock->wall_ms(), p_.copy_is_due).points;
 }
 
 void Scheduler::remove_expired(const std::stop_token& stop) { keeper_.pass(all(), stop); }

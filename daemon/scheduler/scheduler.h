@@ -18,6 +18,8 @@ struct SchedulerParts {
   Clock* clock = nullptr;
   Random* random = nullptr;
   std::function<bool()> clock_is_sure;  // false: no restore point is removed
+  std::function<bool(const OwnedPoint&)> copy_is_due;  // true: it is not removed yet; empty: never
+  std::function<void()> on_new_point;   // a run has completed; empty: nobody asks
 };
 
 class Scheduler final : public PolicyService {
@@ -39,6 +41,11 @@ class Scheduler final : public PolicyService {
   Result<uint64_t> run_policy(const std::string& name, const std::string& tier) override;
   Result<void> remove_policy(const std::string& name) override;
   Result<std::vector<RetentionVerdict>> judge_points(const std::string& name) const override;
+
+  // Some of its restore points may go now.
+  void look_at_points(const std::string& policy);
+  // Of all policies that are not paused.
+  std::vector<CopyOrder> copy_orders() const;
 
   // What is due now; in how many ms it wants to be called again.
   int64_t step();

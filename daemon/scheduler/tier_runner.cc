@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <span>
 
-#include "daemon/scheduler/duration.h"
+#include "daemon/duration.h"
 #include "storage/base/log.h"
 #include "storage/base/times.h"
 

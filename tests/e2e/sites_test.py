@@ -1,5 +1,6 @@
 """Copies of restore points at another site: a second Holdfast, on its own pool."""
 
+import datetime
 import json
 import os
 import unittest
@@ -195,6 +196,63 @@ class SitesTest(ClusterTest):
         refused = self.daemon.cli("copy", "run", "mine", "--site", "dr", "--wait", check=False)
         self.assertIn('appliance holdfast-0123456789abcdef has copied a backup "mine" of a cluster "prod" there', refused.stderr)
         self.remote.delete_object(Bucket="far", Key=marker.replace(source, "holdfast-0123456789abcdef"))
+
+    def apply(self, name, cluster="prod", **tier):
+        file = self.stage.directory / f"{name}.json"
+        file.write_text(json.dumps({"name": name, "cluster": cluster, "backup": {"includedNamespaces": ["shop"]}, "tiers": [{"name": "t", "schedule": "@yearly", **tier}]}))
+        self.daemon.cli("policy", "apply", str(file))
+        self.addCleanup(self.daemon.cli, "policy", "delete", name, check=False)
+
+    def run_policy(self, name, check=True):
+        return json.loads(self.daemon.cli("--output", "json", "policy", "run", name, "--wait", check=check).stdout)["backup"]
+
+    def points(self, policy):
+        return [b["name"] for b in self.daemon.ask("/v1/clusters/prod/backups")["backups"] if b["policy"] == policy]
+
+    def copied(self, policy):
+        return [name for name, u in self.units().items() if u["policy"] == policy]
+
+    def test_all_missing_are_copied_and_too_old_ones_go(self):
+        """Local retention waits for the copy; the site's own rule decides there."""
+        self.there.daemon.kill()
+        try:
+            self.apply("everything", retention={"last": 1}, copies=[{"site": "dr", "retention": {"last": 2}}])
+            made = [self.run_policy("everything") for _ in range(3)]
+            self.assertEqual(made, self.points("everything"))
+            preview = self.daemon.cli("retention", "preview", "everything").stdout
+            self.assertRegex(preview, rf"{made[0]} .* keep +its copy is still due")
+        finally:
+            self.there.daemon.start()
+        self.daemon.kill()  # what is due is known from the site alone
+        self.daemon.start()
+        wait_until("the two that its rule keeps", lambda: self.copied("everything") == made[1:], 60)
+        wait_until("the local ones to go", lambda: self.points("everything") == made[2:], 60)
+        made.append(self.run_policy("everything"))
+        wait_until("the next", lambda: self.copied("everything") == made[2:], 60)
+        self.assertEqual({}, self.objects(self.remote, "far", f"clusters/prod/backups/{made[1]}/"))
+
+    def test_latest_not_yet_copied(self):
+        self.apply("newest", retention="forever")
+        made = [self.run_policy("newest") for _ in range(2)]
+        self.apply("newest", retention="forever", copies=[{"site": "dr", "mode": "latest", "retention": "forever"}])
+        made.append(self.run_policy("newest"))
+        wait_until("the copy", lambda: self.copied("newest") == made[2:], 60)
+        made.append(self.run_policy("newest"))
+        wait_until("the next", lambda: self.copied("newest") == made[2:], 60)
+        self.assertEqual(made, self.points("newest"))
+
+    def test_copy_only_after_success(self):
+        self.apply("failing", cluster="nobody", retention="forever", copies=[{"site": "dr", "retention": "forever"}])
+        self.run_policy("failing", check=False)
+        self.apply("working", retention="forever", copies=[{"site": "dr", "retention": {"keepFor": "30d"}}])
+        made = self.run_policy("working")
+        wait_until("the copy", lambda: self.copied("working") == [made], 60)
+        self.assertEqual([], self.copied("failing"))
+        unit = self.units()[made]
+        self.assertEqual(("working", "t"), (unit["policy"], unit["tier"]))
+        # expiresAt
+        days = [datetime.datetime.fromisoformat(unit[key]) for key in ("expires", "started")]
+        self.assertEqual(30, (days[0] - days[1]).days)
 
     def test_what_cannot_be_copied(self):
         self.assertIn('there is no backup "nobody"', self.daemon.cli("copy", "run", "nobody", "--site", "dr", check=False).stderr)

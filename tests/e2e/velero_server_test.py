@@ -118,6 +118,7 @@ class VeleroServerTest(ClusterTest):
         self.assertEqual({"InProgress"}, shown())
         reach("Completed")
         wait_until("its end", lambda: shown() == {"Completed"})
+        wait_until("the run that follows it to have seen that", lambda: self.daemon.cli("cluster", "remove", self.name, check=False).returncode == 0)
 
     def test_no_write_after_velero_is_there(self):
         """It is looked for before each write: between two looks there is no gap."""

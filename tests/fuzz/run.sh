@@ -22,7 +22,8 @@ kube=(k8s/client/json_access.cc k8s/client/cluster_access.cc k8s/client/kubeconf
 restore=(k8s/bucket/archive_reader.cc k8s/spec/restore_spec.cc k8s/restore/item_path.cc k8s/restore/item_transforms.cc
          k8s/restore/service_transform.cc k8s/restore/left_out.cc k8s/restore/merge_patch.cc k8s/restore/json_patch.cc k8s/restore/strategic_patch.cc
          k8s/restore/resource_modifiers.cc)
-policy=(daemon/scheduler/policy.cc daemon/scheduler/policy_fields.cc daemon/scheduler/document_lines.cc daemon/scheduler/duration.cc)
+policy=(daemon/scheduler/policy.cc daemon/scheduler/policy_fields.cc daemon/scheduler/document_lines.cc daemon/duration.cc)
+site=(storage/remote/s3_answers.cc storage/net/http_types.cc daemon/replicator/site_unit.cc)
 log=(storage/log/record.cc storage/log/segment_header.cc storage/log/superblock.cc storage/crypto/aead.cc storage/index/facts.cc)
 
 declare -A sources_of=(
@@ -34,6 +35,7 @@ declare -A sources_of=(
   [kube_fuzz]="${base[*]} ${kube[*]}"
   [restore_fuzz]="${base[*]} ${kube[*]} ${restore[*]}"
   [policy_fuzz]="${base[*]} ${kube[*]} ${policy[*]}"
+  [site_fuzz]="${base[*]} ${site[*]}"
 )
 
 # Each source once, whatever how many targets need it; ccache knows which have changed.

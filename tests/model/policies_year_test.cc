@@ -123,7 +123,7 @@ class Year {
   }
 
   void restart() {
-    scheduler_ = std::make_unique<Scheduler>(SchedulerParts{&settings_, &clusters_, &clock_, &random_, [this] { return clock_is_sure_; }});
+    scheduler_ = std::make_unique<Scheduler>(SchedulerParts{&settings_, &clusters_, &clock_, &random_, [this] { return clock_is_sure_; }, {}, {}});
     scheduler_->load();
   }
 

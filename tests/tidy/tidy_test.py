@@ -40,7 +40,7 @@ MODULES = {
     "daemon/replicator": ["daemon", PUBLIC_STORAGE, "storage/base"],
     "daemon/admin": ["daemon", PUBLIC_STORAGE, "storage/base", "storage/net"],
     "daemon/cli": ["daemon", "storage/base", "storage/net"],
-    "daemon": [PUBLIC_STORAGE, "storage/base"],
+    "daemon": ["k8s", PUBLIC_STORAGE, "storage/base"],
     "daemon/app": ["*"],
     "tests": ["*"],
 }

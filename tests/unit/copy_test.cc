@@ -4,6 +4,7 @@
 #include <random>
 
 #include "daemon/replicator/copy_plan.h"
+#include "daemon/replicator/order_plan.h"
 #include "tests/support/memory_remote.h"
 #include "tests/support/store_fixture.h"
 
@@ -265,9 +266,66 @@ TEST(Units, AreNamedByTheirMarkers) {
   ASSERT_TRUE(again);
   EXPECT_EQ(marker_key(unit), marker_key(*again));
   for (const char* bad : {"", "holdfast/units/prod", "holdfast/units/prod/a,b,c,d,e,f", "holdfast/units/a/b/c,20260102T030405Z,never,x,,", "holdfast/units/prod/../x,20260102T030405Z,never,x,,",
-                          "units/prod/a,20260102T030405Z,never,x,,"}) {
+                          "units/prod/a,20260102T030405Z,never,x,,", "holdfast/units/prod/a,20260102T0\n0405Z,never,x,,"}) {
     EXPECT_FALSE(unit_of_key(bad)) << bad;
   }
+}
+
+CopyOrder order(TierCopy::Mode mode, unsigned last, int64_t keep_for_ms = 0) {
+  CopyOrder o{"prod", "p", "t", "", {"dr", mode, {}}};
+  o.copy.retention.last = last;
+  o.copy.retention.keep_for_ms = keep_for_ms;
+  return o;
+}
+
+std::vector<std::string> names(const std::vector<TierPoint>& points) {
+  std::vector<std::string> out;
+  for (const TierPoint& p : points) out.push_back(p.name);
+  return out;
+}
+
+std::vector<SiteUnit> units_of(const std::vector<std::pair<std::string, int64_t>>& given) {
+  std::vector<SiteUnit> out;
+  for (const auto& [name, started_ms] : given) {
+    SiteUnit u;
+    u.backup = name;
+    u.started_ms = started_ms;
+    out.push_back(u);
+  }
+  return out;
+}
+
+TEST(Orders, AllThatIsMissingAndWouldStay) {
+  const std::vector<TierPoint> points{{"a", 1, true, true}, {"b", 2, true, true}, {"c", 3, true, true}};
+  OrderPlan plan = plan_order(order(TierCopy::Mode::kAll, 2), points, units_of({{"a", 1}}), 10);
+  EXPECT_EQ((std::vector<std::string>{"b", "c"}), names(plan.copy));
+  EXPECT_TRUE(plan.remove.empty());  // not before the others are there
+  plan = plan_order(order(TierCopy::Mode::kAll, 1), points, {}, 10);
+  EXPECT_EQ((std::vector<std::string>{"c"}), names(plan.copy));
+  EXPECT_EQ((std::set<std::string>{"a", "b"}), plan.unwanted);
+  plan = plan_order(order(TierCopy::Mode::kAll, 2), points, units_of({{"a", 1}, {"b", 2}, {"c", 3}}), 10);
+  ASSERT_EQ(1U, plan.remove.size());
+  EXPECT_EQ("a", plan.remove[0].backup);
+}
+
+TEST(Orders, TheLatestAlone) {
+  const std::vector<TierPoint> points{{"a", 1, true, true}, {"b", 2, true, true}};
+  OrderPlan plan = plan_order(order(TierCopy::Mode::kLatest, 5), points, {}, 10);
+  EXPECT_EQ((std::vector<std::string>{"b"}), names(plan.copy));
+  plan = plan_order(order(TierCopy::Mode::kLatest, 5), points, units_of({{"b", 2}}), 10);
+  EXPECT_TRUE(plan.copy.empty());
+  // One there that is newer than all that is here.
+  plan = plan_order(order(TierCopy::Mode::kLatest, 5), points, units_of({{"z", 9}}), 10);
+  EXPECT_TRUE(plan.copy.empty());
+  EXPECT_EQ((std::set<std::string>{"a", "b"}), plan.unwanted);
+}
+
+TEST(Orders, OnlyAgeGivesADate) {
+  EXPECT_EQ(105, expiry_of(order(TierCopy::Mode::kAll, 0, 100).copy.retention, 5));
+  EXPECT_EQ(0, expiry_of(order(TierCopy::Mode::kAll, 1, 100).copy.retention, 5));
+  const OrderPlan plan = plan_order(order(TierCopy::Mode::kAll, 0, 100), {{"a", 1, true, true}, {"b", 50, true, true}}, units_of({{"c", 60}}), 110);
+  EXPECT_EQ((std::vector<std::string>{"b"}), names(plan.copy));
+  EXPECT_EQ(160, plan.next_ms);
 }
 
 TEST(Pieces, AsAtTheSourceWhereTheyAreSmall) {

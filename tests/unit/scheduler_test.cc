@@ -3,7 +3,7 @@
 
 #include <thread>
 
-#include "daemon/scheduler/duration.h"
+#include "daemon/duration.h"
 #include "daemon/scheduler/scheduler.h"
 #include "storage/base/log.h"
 #include "storage/base/times.h"
@@ -76,6 +76,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Wrong{tier("  schedule: '@daily'\n  backup: {ttl: 1h}\n"), "line 7: tiers[0].backup.ttl: a policy sees to this itself"},
                     Wrong{tier("  schedule: '@daily'\n  backup: {includedResources: [a], includedClusterScopedResources: [b]}\n"), "line 7: tiers[0].backup: "},
                     Wrong{tier("  schedule: '@daily'\n- {name: t, schedule: '@daily', retention: forever}\n"), "line 7: tiers[1].name: there is another tier \"t\""},
+                    Wrong{tier("  schedule: '@daily'\n  copies: [{site: dr, retention: forever}, {site: dr, retention: forever}]\n"), "line 7: tiers[0].copies[1].site: there is another copy"},
+                    Wrong{tier("  schedule: '@daily'\n  copies:\n  - site: dr\n"), "line 8: tiers[0].copies[0]: \"retention\" is missing"},
                     Wrong{"name: p\ncluster: c\ntiers:\n- {name: t, schedule: '@daily'}\n", "line 4: tiers[0]: \"retention\" is missing"},
                     Wrong{"name: p\ncluster: c\ntiers:\n- {name: t, schedule: '@daily', retention: {last: 0}}\n", "it keeps nothing"},
                     Wrong{"name: " + std::string(40, 'p') + "\ncluster: c\ntiers:\n- {name: " + std::string(30, 't') + ", schedule: '@daily', retention: forever}\n", "characters together"},
@@ -89,7 +91,7 @@ class SchedulerTest : public testing::Test {
   }
 
   void start() {
-    scheduler_ = std::make_unique<Scheduler>(SchedulerParts{&settings_, &clusters_, &clock_, &random_, [this] { return clock_is_sure_; }});
+    scheduler_ = std::make_unique<Scheduler>(SchedulerParts{&settings_, &clusters_, &clock_, &random_, [this] { return clock_is_sure_; }, {}, {}});
     scheduler_->load();
   }
 
@@ -368,7 +370,7 @@ TEST(Scheduling, OnAThreadOfItsOwn) {
   MemorySettings settings;
   SimulatedClusters clusters(clock);
   clusters.outcome = [] { return SimulatedOutcome{0, "Completed", {}}; };
-  Scheduler scheduler({&settings, &clusters, &clock, &random, [] { return true; }});
+  Scheduler scheduler({&settings, &clusters, &clock, &random, [] { return true; }, {}, {}});
   scheduler.load();
   ASSERT_TRUE(scheduler.apply_policy("name: p\ncluster: prod\ntiers:\n- {name: t, schedule: '@yearly', retention: {last: 1}}\n"));
   scheduler.start();

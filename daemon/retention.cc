@@ -1,11 +1,11 @@
-#include "daemon/scheduler/retention.h"
+#include "daemon/retention.h"
 
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <map>
 
-#include "daemon/scheduler/duration.h"
+#include "daemon/duration.h"
 
 namespace holdfast {
 

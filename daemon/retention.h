@@ -1,4 +1,4 @@
-// Which restore points of a tier stay.
+// Which restore points of a tier stay, here or at another site.
 #pragma once
 
 #include <cstdint>
@@ -7,10 +7,17 @@
 #include <vector>
 
 #include "daemon/policies.h"
-#include "daemon/scheduler/policy.h"
 #include "k8s/time_zone.h"
 
 namespace holdfast {
+
+// A restore point stays while one of these asks for it. `hourly` and its like: the newest of each of so many of the latest
+// hours (days, ISO weeks, months, years) of the tier's time zone in which there are any.
+struct RetentionRule {
+  bool forever = false;
+  int64_t keep_for_ms = 0;
+  unsigned last = 0, hourly = 0, daily = 0, weekly = 0, monthly = 0, yearly = 0;
+};
 
 struct TierPoint {
   std::string name;

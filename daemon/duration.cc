@@ -1,4 +1,4 @@
-#include "daemon/scheduler/duration.h"
+#include "daemon/duration.h"
 
 #include <array>
 #include <charconv>
