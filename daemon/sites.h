@@ -38,10 +38,11 @@ struct SiteUnit {
   int64_t expires_ms = 0;               // 0: no date says so
 };
 
-// A copy that waits, runs or has failed since the daemon's start.
+// A copy that waits, is made, is checked, or has failed or was checked since the daemon's start.
 struct CopyStatus {
-  std::string cluster, backup, state, reason;  // "waiting", "copying", "failed"
+  std::string cluster, backup, state, reason;  // "waiting", "copying", "checking", "failed", "whole", "damaged"
   uint64_t objects = 0, objects_done = 0, bytes = 0, bytes_done = 0;
+  std::vector<std::string> damage;  // what is wrong with a copy that was checked
 };
 
 struct SiteCopies {
@@ -76,11 +77,16 @@ class SiteService {
 
   // Returns when it stands in line. kAlreadyExists: it does so already, or the site has it.
   virtual Result<void> start_copy(const std::string& site, const std::string& cluster, const std::string& backup) = 0;
+  // Every byte of a copy is read again and compared with what was copied. Returns when it stands in line.
+  virtual Result<void> check_copy(const std::string& site, const std::string& cluster, const std::string& backup) = 0;
+  // What keeps copies that policies want from being made, a line each.
+  virtual std::vector<std::string> alarms() const = 0;
   // Without a look at the site.
   virtual Result<std::vector<CopyStatus>> transfers(const std::string& site) = 0;
   // What the site holds is read from the site.
   virtual Result<SiteCopies> copies(const std::string& site) = 0;
-  // Its marker first, then velero-backup.json, then the rest. Only what bears a marker can be removed.
+  // Its marker first, then velero-backup.json, then the rest. Only what bears a marker can be removed. A copy that has
+  // failed is no longer shown.
   virtual Result<void> remove_copy(const std::string& site, const std::string& cluster, const std::string& backup) = 0;
 };
 

@@ -129,7 +129,8 @@ class AdminApi {
     json::array pools;
     for (const PoolStatus& p : o_.services.pools->pools()) pools.push_back(to_json(p));
     return json_response(json::object{{"ready", o_.ready()}, {"pools", pools}, {"buckets", o_.services.buckets->buckets().size()},
-                                      {"clusters", clusters_json(*o_.services.clusters)}, {"policies", policies_json(*o_.services.policies)}});
+                                      {"clusters", clusters_json(*o_.services.clusters)}, {"policies", policies_json(*o_.services.policies)},
+                                      {"site_alarms", texts(o_.services.sites->alarms())}});
   }
 
   Result<HttpResponse> route_pools(const AdminCall& c) {

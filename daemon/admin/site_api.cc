@@ -24,7 +24,7 @@ json::object to_json(const SiteUnit& u) {
 
 json::object to_json(const CopyStatus& c) {
   return {{"cluster", c.cluster}, {"backup", c.backup}, {"state", c.state}, {"reason", c.reason},
-          {"objects", c.objects}, {"objects_done", c.objects_done}, {"bytes", c.bytes}, {"bytes_done", c.bytes_done}};
+          {"objects", c.objects}, {"objects_done", c.objects_done}, {"bytes", c.bytes}, {"bytes_done", c.bytes_done}, {"damage", texts(c.damage)}};
 }
 
 template <typename T>
@@ -61,6 +61,10 @@ Result<HttpResponse> serve_copies(SiteService& sites, const AdminCall& c) {
     HF_TRY(const std::string backup, text_field(c.body, "backup"));
     HF_CHECK(sites.start_copy(site, cluster, backup));
     return json_response(json::object{{"cluster", cluster}, {"backup", backup}}, 202);
+  }
+  if (c.is("POST", 7) && c.path[6] == "verify") {
+    HF_CHECK(sites.check_copy(site, c.path[4], c.path[5]));
+    return json_response(json::object(), 202);
   }
   if (c.is("DELETE", 6)) {
     HF_CHECK(sites.remove_copy(site, c.path[4], c.path[5]));

@@ -60,6 +60,12 @@ class Daemon {
  public:
   Daemon(Config config, std::string config_path) : c_(std::move(config)), config_path_(std::move(config_path)), workers_(kWorkerThreads) {}
 
+  // A start that failed in the middle leaves threads that use each other.
+  ~Daemon() {
+    if (scheduler_) scheduler_->stop();
+    if (replicator_) replicator_->stop();
+  }
+
   Result<void> start(const OpenFlags& flags) {
     for (const PoolConfig& pool : c_.pools) {
       HF_TRY(auto opened, open_pool(c_, pool, flags, clock_, random_));

@@ -129,6 +129,7 @@ void add_status_command(CLI::App& app, CliContext& c) {
         if (!cluster.at("serve").as_bool() || text_at(cluster, "role") == "serving") continue;
         return error(Code::kUnavailable, "cluster \"" + text_at(cluster, "name") + "\": its velero.io objects are not served: " + text_at(cluster, "role_reason"));
       }
+      for (const json::value& alarm : answer.at("site_alarms").as_array()) return error(Code::kUnavailable, text_of(alarm));
       for (const json::value& policy : answer.at("policies").as_array()) {
         for (const json::value& tier : policy.at("tiers").as_array()) {
           if (text_at(tier, "problem").empty()) continue;

@@ -116,6 +116,30 @@ Result<void> copy(const CliContext& c, const SiteArguments& a) {
   return {};
 }
 
+Result<void> verify(const CliContext& c, const SiteArguments& a) {
+  HF_TRY(const std::string cluster, cluster_of(c, a.cluster));
+  AdminClient client = client_of(c);
+  HF_CHECK(client.call("POST", "/v1/sites/" + a.site + "/copies/" + cluster + "/" + a.backup + "/verify"));
+  for (int turn = 0;; ++turn) {
+    HF_TRY(const json::value answer, client.call("GET", "/v1/sites/" + a.site + "/transfers"));
+    const json::value* checked = found(answer, "copies", cluster, a.backup);
+    if (checked == nullptr) return error(Code::kUnavailable, "nothing is known of the check any more");
+    const std::string state = text_at(*checked, "state");
+    if (state == "waiting" || state == "checking") {
+      std::this_thread::sleep_for(std::chrono::milliseconds(turn < 100 ? 50 : 1000));
+      continue;
+    }
+    c.told = c.json();
+    if (c.json()) print_json(*checked);
+    else std::cout << a.backup << " at site " << a.site << ": " << state << ", " << number_at(*checked, "objects_done") << " objects, " << bytes_text(number_at(*checked, "bytes_done")) << " read\n";
+    if (state == "whole") return {};
+    for (const json::value& d : checked->at("damage").as_array()) {
+      if (!c.json()) std::cout << text_of(d) << "\n";
+    }
+    return error(state == "damaged" ? Code::kCorrupt : Code::kFailedPrecondition, "the copy of \"" + a.backup + "\" at site \"" + a.site + "\" is " + state + ": " + (state == "damaged" ? "remove it there and copy it again" : text_at(*checked, "reason")));
+  }
+}
+
 Result<void> remove_copy(const CliContext& c, const SiteArguments& a) {
   HF_TRY(const std::string cluster, cluster_of(c, a.cluster));
   return call_quietly(c, "DELETE", "/v1/sites/" + a.site + "/copies/" + cluster + "/" + a.backup, nullptr, "removed");
@@ -135,6 +159,11 @@ void add_copy_commands(CLI::App& app, CliContext& c, const std::shared_ptr<SiteA
   auto* list_command = copies->add_subcommand("list", "What a site holds, read from the site alone; and what is being copied there");
   list_command->add_option("--site", a->site)->required();
   list_command->callback([&c, a] { c.run = [&c, a] { return list_copies(c, *a); }; });
+  auto* verify_command = copies->add_subcommand("verify", "Read every byte of a copy and compare it with what was copied; exit code 1 unless it is whole");
+  verify_command->add_option("BACKUP", a->backup)->required();
+  verify_command->add_option("--site", a->site)->required();
+  verify_command->add_option("--cluster", a->cluster, "whose; needed where there are several");
+  verify_command->callback([&c, a] { c.run = [&c, a] { return verify(c, *a); }; });
   auto* remove = copies->add_subcommand("remove", "Remove a copy from a site");
   remove->add_option("BACKUP", a->backup)->required();
   remove->add_option("--site", a->site)->required();

@@ -147,13 +147,26 @@ Result<SiteUnit> Replicator::unit_at(RemoteStore& site, const std::string& clust
   return *found;
 }
 
+Result<void> Replicator::check_copy(const std::string& site, const std::string& cluster, const std::string& backup) {
+  HF_TRY(const auto queue, queue_of(site));
+  CopyJob job;
+  HF_TRY(job.unit, unit_at(queue->store(), cluster, backup));
+  job.check = true;
+  return queue->add(std::move(job));
+}
+
 Result<void> Replicator::remove_copy(const std::string& site, const std::string& cluster, const std::string& backup) {
   HF_TRY(const auto queue, queue_of(site));
   for (const CopyStatus& c : queue->copies()) {
-    if (c.cluster == cluster && c.backup == backup && c.state != "failed") return error(Code::kFailedPrecondition, "backup \"" + backup + "\" is being copied there");
+    if (c.cluster == cluster && c.backup == backup && (c.state == "waiting" || c.state == "copying" || c.state == "checking")) {
+      return error(Code::kFailedPrecondition, "backup \"" + backup + "\" is being copied or checked there");
+    }
   }
-  HF_TRY(const SiteUnit unit, unit_at(queue->store(), cluster, backup));
-  return remove_unit(queue->store(), unit);
+  const bool had_failed = queue->forget(cluster, backup);
+  const auto unit = unit_at(queue->store(), cluster, backup);
+  if (!unit && unit.error().code() == Code::kNotFound && had_failed) return {};
+  if (!unit) return std::unexpected(unit.error());
+  return remove_unit(queue->store(), *unit);
 }
 
 Replicator::Listed Replicator::look(const std::string& site, const std::string& cluster) {
@@ -164,9 +177,35 @@ Replicator::Listed Replicator::look(const std::string& site, const std::string& 
   return {std::move(units), p_.clusters->backups(cluster)};
 }
 
+// What was known of orders that are no more.
+void Replicator::forget_others(const std::vector<CopyOrder>& orders) {
+  std::set<OrderKey> keys;
+  for (const CopyOrder& order : orders) keys.insert({order.policy, order.tier, order.copy.site});
+  std::lock_guard lock(mutex_);
+  std::erase_if(known_, [&](const auto& known) { return !keys.contains(known.first); });
+}
+
+std::vector<std::string> Replicator::alarms() const {
+  std::lock_guard lock(mutex_);
+  std::vector<std::string> out;
+  for (const auto& [key, known] : known_) {
+    const auto& [policy, tier, site] = key;
+    if (!known.problem.empty()) out.push_back("policy \"" + policy + "\", tier \"" + tier + "\": nothing can be copied to site \"" + site + "\": " + known.problem);
+  }
+  for (const auto& [site, queue] : queues_) {
+    for (const CopyStatus& c : queue->copies()) {
+      for (const std::string& d : c.damage) out.push_back("the copy of backup \"" + c.backup + "\" of cluster \"" + c.cluster + "\" at site \"" + site + "\" is damaged: " + d);
+      if (c.state == "failed") out.push_back("backup \"" + c.backup + "\" of cluster \"" + c.cluster + "\" is not copied to site \"" + site + "\": " + c.reason);
+    }
+  }
+  return out;
+}
+
 void Replicator::pass(const std::stop_token& stop) {
   std::map<std::pair<std::string, std::string>, Listed> listed;  // by site and cluster
-  for (const CopyOrder& order : p_.orders()) {
+  const std::vector<CopyOrder> orders = p_.orders();
+  forget_others(orders);
+  for (const CopyOrder& order : orders) {
     if (stop.stop_requested()) return;
     const std::pair key(order.copy.site, order.cluster);
     auto at = listed.find(key);

@@ -46,8 +46,10 @@ class Replicator final : public SiteService {
   Result<SiteFindings> check_site(const std::string& name) override;
   Result<void> remove_site(const std::string& name) override;
   Result<void> start_copy(const std::string& site, const std::string& cluster, const std::string& backup) override;
+  std::vector<std::string> alarms() const override;
   Result<std::vector<CopyStatus>> transfers(const std::string& site) override;
   Result<SiteCopies> copies(const std::string& site) override;
+  Result<void> check_copy(const std::string& site, const std::string& cluster, const std::string& backup) override;
   Result<void> remove_copy(const std::string& site, const std::string& cluster, const std::string& backup) override;
 
  private:
@@ -67,6 +69,7 @@ class Replicator final : public SiteService {
     Result<std::vector<RunStatus>> points;
   };
   void pass(const std::stop_token& stop);
+  void forget_others(const std::vector<CopyOrder>& orders);
   Listed look(const std::string& site, const std::string& cluster);
   void carry_out(const CopyOrder& order, const Listed& listed, const std::stop_token& stop);
   Result<CopyJob> job_for(const std::string& cluster, const RunStatus& point) const;

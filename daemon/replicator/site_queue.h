@@ -14,6 +14,7 @@ namespace holdfast {
 struct CopyJob {
   CopySource source;
   SiteUnit unit;
+  bool check = false;  // of a copy that is there: nothing is copied
 };
 
 // Thread-safe. Its end stops what runs and waits for it.
@@ -26,18 +27,23 @@ class SiteQueue {
   RemoteStore& store() { return *store_; }
   // kAlreadyExists: it waits or runs.
   Result<void> add(CopyJob job);
-  // What waits, runs, or has failed (the last 100).
+  // What waits, runs, has failed or was checked (the last 100).
   std::vector<CopyStatus> copies() const;
   bool idle() const;
+  // Of a copy that has failed or was checked; false: there is none.
+  bool forget(const std::string& cluster, const std::string& backup);
 
  private:
   struct Entry {
     CopyJob job;
     CopyProgress progress;
     std::string state = "waiting", reason;
+    std::vector<std::string> damage;
+    bool is_open() const { return state == "waiting" || state == "copying" || state == "checking"; }
   };
   void work(const std::stop_token& stop);
   void end(const std::shared_ptr<Entry>& entry, const Result<void>& copied);
+  void end_check(const std::shared_ptr<Entry>& entry, const Result<std::vector<std::string>>& wrong);
 
   const std::string name_;
   const std::unique_ptr<RemoteStore> store_;

@@ -26,6 +26,23 @@ int64_t whole(const json::object& o, std::string_view key) {
   return v != nullptr && v->is_int64() ? v->get_int64() : -1;
 }
 
+// They make the whole object.
+Result<std::vector<uint64_t>> parts_of(const json::object& entry, uint64_t size_bytes) {
+  std::vector<uint64_t> parts;
+  const json::value* list = entry.if_contains("parts");
+  if (list == nullptr) return parts;
+  const auto wrong = [] { return error(Code::kCorrupt, "the marker has an object whose parts are not its size"); };
+  uint64_t sum = 0;
+  if (!list->is_array()) return wrong();
+  for (const json::value& v : list->get_array()) {
+    if (!v.is_int64() || v.get_int64() < 0 || static_cast<uint64_t>(v.get_int64()) > size_bytes - sum) return wrong();
+    parts.push_back(static_cast<uint64_t>(v.get_int64()));
+    sum += parts.back();
+  }
+  if (sum != size_bytes) return wrong();
+  return parts;
+}
+
 }  // namespace
 
 std::string unit_prefix(const std::string& cluster, const std::string& backup) { return "clusters/" + cluster + "/backups/" + backup + "/"; }
@@ -64,6 +81,7 @@ std::string marker_body(const SiteUnit& u, const std::vector<UnitObject>& object
     if (o.checksum.algorithm != ChecksumAlgorithm::kNone) {
       entry["checksum"] = json::object{{"algorithm", static_cast<int64_t>(o.checksum.algorithm)}, {"composite", o.checksum.type == ChecksumType::kComposite}, {"value", o.checksum.value}};
     }
+    if (!o.part_bytes.empty()) entry["parts"] = json::array(o.part_bytes.begin(), o.part_bytes.end());
     list.push_back(std::move(entry));
   }
   return json::serialize(json::object{{"version", 1}, {"cluster", u.cluster}, {"backup", u.backup}, {"started", rfc3339(u.started_ms)},
@@ -82,7 +100,8 @@ Result<std::vector<UnitObject>> objects_of_marker(const std::string& body) {
   for (const json::value& entry : list->get_array()) {
     const json::object* e = entry.if_object();
     if (e == nullptr || text(*e, "key").empty() || whole(*e, "size") < 0) return error(Code::kCorrupt, "the marker has an object without name or size");
-    UnitObject object{text(*e, "key"), static_cast<uint64_t>(whole(*e, "size")), text(*e, "etag"), {}};
+    UnitObject object{text(*e, "key"), static_cast<uint64_t>(whole(*e, "size")), text(*e, "etag"), {}, {}};
+    HF_TRY(object.part_bytes, parts_of(*e, object.size_bytes));
     const json::value* checksum = e->if_contains("checksum");
     if (checksum != nullptr && checksum->is_object()) {
       const json::object& c = checksum->get_object();

@@ -13,6 +13,7 @@ struct UnitObject {
   uint64_t size_bytes = 0;
   std::string etag;
   Checksum checksum;
+  std::vector<uint64_t> part_bytes;  // of its parts, by which its ETag is made; empty: it is in one
 };
 
 std::string unit_prefix(const std::string& cluster, const std::string& backup);  // clusters/CLUSTER/backups/BACKUP/

@@ -129,7 +129,10 @@ class UnitCopier {
     HF_CHECK(site_.head(site_prefix_ + document_));
     HF_CHECK(nobody_else_has_it());
     std::vector<UnitObject> objects;
-    for (const CopyObject& o : objects_) objects.push_back({o.name, o.info.size_bytes, o.info.etag, o.info.checksum});
+    for (const CopyObject& o : objects_) {
+      objects.push_back({o.name, o.info.size_bytes, o.info.etag, o.info.checksum, {}});
+      for (const PartInfo& p : o.info.parts) objects.back().part_bytes.push_back(p.size_bytes);
+    }
     RemotePut put{.key = marker_key(unit_), .content_type = "application/json"};
     put.tags = {{"holdfast-backup", unit_.backup.substr(0, 256)}, {"holdfast-source", unit_.source}};
     const std::string body = marker_body(unit_, objects);

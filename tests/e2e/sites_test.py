@@ -187,6 +187,22 @@ class SitesTest(ClusterTest):
         self.assert_whole("halfway")
         self.daemon.cli("site", "remove", "revoked")
 
+    def test_an_object_that_somebody_else_changed(self):
+        self.back_up("checked")
+        self.daemon.cli("copy", "run", "checked", "--site", "dr", "--wait")
+        self.assertIn("checked at site dr: whole, ", self.daemon.cli("copies", "verify", "checked", "--site", "dr").stdout)
+        key = "clusters/prod/backups/checked/checked.tar.gz"
+        body = bytearray(self.remote.get_object(Bucket="far", Key=key)["Body"].read())
+        body[len(body) // 2] ^= 1
+        self.remote.put_object(Bucket="far", Key=key, Body=bytes(body))
+        damaged = self.daemon.cli("copies", "verify", "checked", "--site", "dr", check=False)
+        self.assertEqual(1, damaged.returncode)
+        self.assertIn("backups/checked/checked.tar.gz has other bytes than were copied\n", damaged.stdout)
+        self.assertIn('copy of backup "checked" of cluster "prod" at site "dr" is damaged', self.daemon.cli("status", check=False).stderr)
+        self.daemon.cli("copy", "run", "checked", "--site", "dr", "--wait")
+        self.assert_whole("checked")
+        self.daemon.cli("copies", "verify", "checked", "--site", "dr")
+
     def test_two_appliances_and_one_place(self):
         self.back_up("mine")
         self.daemon.cli("copy", "run", "mine", "--site", "dr", "--wait")
@@ -221,6 +237,7 @@ class SitesTest(ClusterTest):
             self.assertEqual(made, self.points("everything"))
             preview = self.daemon.cli("retention", "preview", "everything").stdout
             self.assertRegex(preview, rf"{made[0]} .* keep +its copy is still due")
+            wait_until("an alarm", lambda: 'policy "everything", tier "t": nothing can be copied to site "dr"' in self.daemon.cli("status", check=False).stderr, 90)
         finally:
             self.there.daemon.start()
         self.daemon.kill()  # what is due is known from the site alone

@@ -5,6 +5,7 @@
 
 #include "daemon/replicator/copy_plan.h"
 #include "daemon/replicator/order_plan.h"
+#include "daemon/replicator/unit_check.h"
 #include "tests/support/memory_remote.h"
 #include "tests/support/store_fixture.h"
 
@@ -212,6 +213,29 @@ TEST_F(CopyTest, NoBackupNoCopy) {
   ASSERT_FALSE(copied);
   EXPECT_EQ(Code::kNotFound, copied.error().code());
   EXPECT_TRUE(site_.objects().empty());
+}
+
+TEST_F(CopyTest, ACheckReadsEveryByte) {
+  ASSERT_TRUE(copy());
+  CopyProgress progress;
+  auto wrong = check_unit(site_, unit_, progress, {});
+  ASSERT_TRUE(wrong) << wrong.error().message();
+  EXPECT_TRUE(wrong->empty()) << wrong->front();
+  EXPECT_EQ(progress.bytes, progress.bytes_done);
+  EXPECT_GT(progress.bytes_done, 150'000U);
+  auto there = site_.objects();
+  for (const char* name : {"backups/b/large", "backups/b/small-9"}) {
+    std::string body = there[kPrefix + name];
+    body[body.size() - 3] = static_cast<char>(body[body.size() - 3] ^ 4);
+    site_.set(kPrefix + name, body);
+  }
+  site_.set(kPrefix + "backups/b/small-8", "short");
+  ASSERT_TRUE(site_.remove(kPrefix + "backups/b/small-7"));
+  wrong = check_unit(site_, unit_, progress, {});
+  ASSERT_TRUE(wrong);
+  std::sort(wrong->begin(), wrong->end());
+  EXPECT_EQ((std::vector<std::string>{"backups/b/large has other bytes than were copied", "backups/b/small-7 is missing", "backups/b/small-8 has 5 bytes instead of 296",
+                                      "backups/b/small-9 has other bytes than were copied"}), *wrong);
 }
 
 TEST_F(CopyTest, ARemovalTakesWhatTheMarkerNamesMarkerFirst) {

@@ -1,0 +1,14 @@
+// Re-reads a copy at a site and compares it with what its marker says was copied.
+#pragma once
+
+#include <stop_token>
+
+#include "daemon/replicator/unit_copier.h"
+
+namespace holdfast {
+
+// Blocks; reads every byte. What is wrong, a line an object; empty: everything is there as it was copied. An error: that could not
+// be found out.
+Result<std::vector<std::string>> check_unit(RemoteStore& site, const SiteUnit& unit, CopyProgress& progress, const std::stop_token& stop);
+
+}  // namespace holdfast
