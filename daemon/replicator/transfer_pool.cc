@@ -26,9 +26,11 @@ class TransferPool::Reservation {
 
 Result<void> TransferPool::send(const std::vector<const CopyObject*>& objects) {
   objects_.assign(objects.begin(), objects.end());
+  size_t pieces = 0;
+  for (const CopyObject* o : objects) pieces += o->pieces.size();
   {
     std::vector<std::jthread> threads;
-    for (unsigned i = 0; i < std::min<size_t>(limits_.transfers, std::max<size_t>(objects.size() * 4, 1)); ++i) threads.emplace_back([this] { work(); });
+    for (size_t i = 0; i < std::min<size_t>(limits_.transfers, pieces); ++i) threads.emplace_back([this] { work(); });
   }
   if (failed_) return std::unexpected(std::move(*failed_));
   return {};
@@ -89,7 +91,7 @@ Result<void> TransferPool::begin(const CopyObject& object) {
   HF_TRY(const std::string etag, site_.put(put, bytes));
   HF_CHECK(confirm(object, etag));
   count(whole);
-  ++progress_.objects_done;
+  remember(object, etag);
   return {};
 }
 
@@ -157,8 +159,14 @@ Result<void> TransferPool::complete(Upload& upload) {
   }
   if (!etag) return std::unexpected(etag.error());
   HF_CHECK(confirm(*upload.object, *etag));
-  ++progress_.objects_done;
+  remember(*upload.object, *etag);
   return {};
+}
+
+void TransferPool::remember(const CopyObject& object, const std::string& etag) {
+  ++progress_.objects_done;
+  std::lock_guard lock(mutex_);
+  sent_[object.name] = etag;
 }
 
 // A site that makes ETags in another way, or that has other bytes, is asked for them.

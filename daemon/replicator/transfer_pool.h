@@ -20,6 +20,8 @@ class TransferPool {
 
   // Blocks until all of them are there, or one cannot be sent.
   Result<void> send(const std::vector<const CopyObject*>& objects);
+  // The ETags that the site gave for what it took, by name.
+  const std::map<std::string, std::string>& sent() const { return sent_; }
 
  private:
   // An object that is sent in parts.
@@ -43,6 +45,7 @@ class TransferPool {
   Result<void> confirm(const CopyObject& object, const std::string& etag);
   Result<std::string> read(const CopyObject& object, const CopyPiece& piece) const;
   void count(const CopyPiece& piece) { progress_.bytes_done += piece.size_bytes; }
+  void remember(const CopyObject& object, const std::string& etag);
   void fail(Status status);
 
   const CopySource& source_;
@@ -59,6 +62,7 @@ class TransferPool {
   unsigned beginning_ = 0;  // objects that may bring further tasks
   uint64_t reserved_bytes_ = 0;
   std::optional<Status> failed_;
+  std::map<std::string, std::string> sent_;
 };
 
 }  // namespace holdfast

@@ -80,19 +80,27 @@ class UnitCopier {
   // What became visible in some other way is not to be seen while its data is on its way.
   Result<void> see_to_document(const std::map<std::string, RemoteObject>& there, bool whole) {
     const std::string key = site_prefix_ + document_;
-    document_is_there_ = is_there(*document(), there, key, true) && (whole || !markers_.empty());
+    document_is_there_ = is_among(*document(), there) && (whole || !markers_.empty());
     return document_is_there_ || !there.contains(key) ? Result<void>() : site_.remove(key);
   }
 
   Result<void> send(const std::vector<const CopyObject*>& objects, std::map<std::string, std::string> unfinished) {
     TransferPool pool(source_, site_, site_prefix_, std::move(unfinished), limits_, progress_, stop_);
-    return pool.send(objects);
+    HF_CHECK(pool.send(objects));
+    for (const auto& [name, etag] : pool.sent()) sent_[name] = etag;
+    return {};
   }
 
-  static bool is_there(const CopyObject& object, const std::map<std::string, RemoteObject>& there, const std::string& key, bool by_etag) {
-    const auto found = there.find(key);
-    if (found == there.end() || found->second.size_bytes != object.info.size_bytes) return false;
-    return !by_etag || (object.same_pieces && found->second.etag == object.info.etag);
+  // What was sent in this run has been compared, and is there under the ETag that it was taken with; an older one of the same
+  // size is not it.
+  bool is_there(const CopyObject& object, const RemoteObject& there) const {
+    if (there.size_bytes != object.info.size_bytes) return false;
+    if (const auto sent = sent_.find(object.name); sent != sent_.end()) return there.etag == sent->second;
+    return object.same_pieces && there.etag == object.info.etag;
+  }
+  bool is_among(const CopyObject& object, const std::map<std::string, RemoteObject>& there) const {
+    const auto found = there.find(site_prefix_ + object.name);
+    return found != there.end() && is_there(object, found->second);
   }
 
   // Twice at most: a site may say that it has something, and lose it.
@@ -103,8 +111,7 @@ class UnitCopier {
       bool large = false;
       for (const CopyObject& o : objects_) {
         if (o.name == document_) continue;
-        // What was sent in this run has been compared already.
-        if (is_there(o, there, site_prefix_ + o.name, round == 0)) {
+        if (is_among(o, there)) {
           if (round == 0) {
             ++progress_.objects_done;
             progress_.bytes_done += o.info.size_bytes;
@@ -126,7 +133,8 @@ class UnitCopier {
   }
 
   Result<void> mark() {
-    HF_CHECK(site_.head(site_prefix_ + document_));
+    HF_TRY(const RemoteObject there, site_.head(site_prefix_ + document_));
+    if (!is_there(*document(), there)) return error(Code::kCorrupt, site_.place().url + "/" + site_.place().bucket + " loses what it accepts: another " + document_ + " is there");
     HF_CHECK(nobody_else_has_it());
     std::vector<UnitObject> objects;
     for (const CopyObject& o : objects_) {
@@ -162,6 +170,7 @@ class UnitCopier {
   const std::string site_prefix_, document_;
   std::vector<CopyObject> objects_;
   std::vector<std::string> markers_;  // ours, of this backup
+  std::map<std::string, std::string> sent_;  // ETags of what was sent in this run, by name
   bool document_is_there_ = false;
 };
 

@@ -7,7 +7,7 @@ namespace holdfast {
 
 namespace {
 
-constexpr size_t kMaxIdleSessions = 8;
+constexpr size_t kMaxIdleSessions = 32;
 constexpr uint64_t kMaxErrorBytes = 64 << 10;
 
 // One exchange as the callbacks see it.

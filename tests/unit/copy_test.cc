@@ -197,6 +197,21 @@ TEST_F(CopyTest, ALostObjectIsSentAgainAndThenComplainedAbout) {
   EXPECT_FALSE(site_.objects().contains(kDocument));
 }
 
+TEST_F(CopyTest, AnOlderOneOfTheSameSizeIsNotTakenForALostOne) {
+  for (const std::string& name : {kPrefix + "backups/b/small-7", kDocument}) {
+    site_.set(name, name == kDocument ? "[]" : std::string(7 * 37, 'z'));
+    site_.mishap = [&](const std::string& call) { return call == "put " + name || (name == kDocument && call == "remove " + name) ? Mishap::kLost : Mishap::kNone; };
+    const auto copied = copy();
+    ASSERT_FALSE(copied);
+    EXPECT_NE(std::string::npos, copied.error().message().find("loses what it accepts")) << copied.error().message();
+    EXPECT_FALSE(site_.objects().contains(marker_key(unit_)));
+    site_.mishap = {};
+    ASSERT_TRUE(copy());
+    expect_whole();
+    for (const auto& [key, body] : site_.objects()) ASSERT_TRUE(site_.remove(key));
+  }
+}
+
 TEST_F(CopyTest, NotWhereAnotherApplianceHasOneOfThatName) {
   SiteUnit other = unit_;
   other.source = "holdfast-2";
