@@ -4,6 +4,7 @@ install(TARGETS holdfastd holdfast RUNTIME DESTINATION bin)
 install(FILES systemd/holdfastd.service systemd/holdfastd.socket DESTINATION lib/systemd/system)
 install(DIRECTORY docs/ DESTINATION share/doc/holdfast FILES_MATCHING PATTERN "*.md")
 install(FILES README.md LICENSE DESTINATION share/doc/holdfast)
+install(DIRECTORY packaging/examples DESTINATION share/doc/holdfast)
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME holdfast)
