@@ -3,7 +3,7 @@ SHELL := /bin/bash
 RUN_DIR ?= $(CURDIR)/run
 JOBS ?= $(shell nproc)
 
-.PHONY: setup setup-test build run check test bench soak tidy clean
+.PHONY: setup setup-test build run check test drill bench soak tidy clean
 setup:
 	@scripts/setup.sh build
 setup-test:
@@ -27,6 +27,12 @@ check: setup-test
 # Everything: sanitizers, fuzz targets and real clients.
 test: setup-test
 	@scripts/test.sh
+
+# A site is destroyed and comes back from another one; the last line is the recovery time.
+drill: setup-test
+	cmake --preset release
+	cmake --build --preset release -j $(JOBS)
+	HOLDFAST_BUILD=build/release build/venv/bin/python tests/e2e/drill.py
 
 soak: setup-test
 	cmake --preset release

@@ -42,6 +42,9 @@ struct TierStatus {
   int64_t next_ms = 0;  // 0: never, or paused
   TierTotals totals;
   std::vector<PolicyRun> runs;  // the latest, oldest first
+
+  // The latest that made a restore point or failed to; nullptr: none is known.
+  const PolicyRun* last_ended() const;
 };
 
 struct PolicyStatus {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "daemon/policies.h"
+#include "daemon/recovery.h"
 #include "daemon/sites.h"
 #include "storage/bucket_store.h"
 
@@ -156,6 +157,7 @@ struct Services {
   ClusterService* clusters = nullptr;
   PolicyService* policies = nullptr;
   SiteService* sites = nullptr;
+  RecoveryService* recovery = nullptr;
 };
 
 }  // namespace holdfast

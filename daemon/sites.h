@@ -38,11 +38,13 @@ struct SiteUnit {
   int64_t expires_ms = 0;               // 0: no date says so
 };
 
-// A copy that waits, is made, is checked, or has failed or was checked since the daemon's start.
+// A copy that waits, is made, checked or fetched, or has failed or was checked or fetched since the daemon's start.
 struct CopyStatus {
-  std::string cluster, backup, state, reason;  // "waiting", "copying", "checking", "failed", "whole", "damaged"
+  std::string cluster, backup, state, reason;  // "waiting", "copying", "checking", "fetching"; "failed", "whole", "damaged", "fetched"
   uint64_t objects = 0, objects_done = 0, bytes = 0, bytes_done = 0;
   std::vector<std::string> damage;  // what is wrong with a copy that was checked
+
+  bool open() const { return state == "waiting" || state == "copying" || state == "checking" || state == "fetching"; }
 };
 
 struct SiteCopies {
@@ -79,6 +81,9 @@ class SiteService {
   virtual Result<void> start_copy(const std::string& site, const std::string& cluster, const std::string& backup) = 0;
   // Every byte of a copy is read again and compared with what was copied. Returns when it stands in line.
   virtual Result<void> check_copy(const std::string& site, const std::string& cluster, const std::string& backup) = 0;
+  // Brings a copy back. It stays here until it is deleted by hand, whatever rule or TTL it has. Returns when it stands in line.
+  // kAlreadyExists: it is here.
+  virtual Result<void> start_fetch(const std::string& site, const std::string& cluster, const std::string& backup) = 0;
   // What keeps copies that policies want from being made, a line each.
   virtual std::vector<std::string> alarms() const = 0;
   // Without a look at the site.

@@ -53,8 +53,8 @@ class VeleroAppliance {
   virtual Result<GrantedLocation> grant(const LocationClaim& claim) const = 0;
   // A URL that lets anybody fetch the object for so long, whether or not there is one.
   virtual Result<std::string> download_url(const BackupPlace& place, const std::string& key, std::chrono::seconds lifetime) const = 0;
-  // False: nothing expires.
-  virtual bool clock_is_sure() const = 0;
+  // False: it stays for now, whatever its TTL.
+  virtual bool may_expire(const std::string& backup) const = 0;
 };
 
 // How the cluster's own location is to be described in the cluster.

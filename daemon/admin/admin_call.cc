@@ -2,6 +2,8 @@
 
 #include <boost/json.hpp>
 
+#include "storage/base/times.h"
+
 namespace holdfast {
 
 namespace json = boost::json;
@@ -21,6 +23,8 @@ Result<void> only_keys(const json::object& body, const std::set<std::string>& kn
   }
   return {};
 }
+
+std::string time_text(int64_t unix_ms) { return unix_ms == 0 ? std::string() : rfc3339(unix_ms); }
 
 Result<std::string> text_field(const json::object& body, const char* name) {
   const json::value* v = body.if_contains(name);

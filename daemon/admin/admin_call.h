@@ -24,6 +24,8 @@ HttpResponse json_response(const boost::json::value& value, unsigned status = 20
 // kInvalidArgument for a field that is not among these.
 Result<void> only_keys(const boost::json::object& body, const std::set<std::string>& known);
 inline boost::json::array texts(const std::vector<std::string>& list) { return boost::json::array(list.begin(), list.end()); }
+// RFC 3339; empty where there is no such time (0).
+std::string time_text(int64_t unix_ms);
 // A text of the body; empty when absent. kInvalidArgument when it is something else.
 Result<std::string> text_field(const boost::json::object& body, const char* name);
 // A boolean of the body; `otherwise` when absent.

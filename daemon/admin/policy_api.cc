@@ -2,15 +2,11 @@
 
 #include <boost/json.hpp>
 
-#include "storage/base/times.h"
-
 namespace holdfast {
 
 namespace json = boost::json;
 
 namespace {
-
-std::string time_text(int64_t unix_ms) { return unix_ms == 0 ? std::string() : rfc3339(unix_ms); }
 
 json::object to_json(const PolicyRun& r) {
   return {{"id", r.id}, {"trigger", r.trigger}, {"state", name_of(r.state)}, {"reason", r.reason}, {"due", time_text(r.due_ms)},
@@ -21,12 +17,8 @@ json::object to_json(const PolicyRun& r) {
 
 // Of the last run that came to an end: why its restore point is not whole, or not there; empty: it is.
 std::string problem_of(const TierStatus& t) {
-  for (auto run = t.runs.rbegin(); run != t.runs.rend(); ++run) {
-    if (run->state == PolicyRun::State::kCompleted) break;
-    if (run->state != PolicyRun::State::kFailed && run->state != PolicyRun::State::kPartiallyFailed) continue;
-    return std::string(name_of(run->state)) + ": " + run->reason;
-  }
-  return "";
+  const PolicyRun* last = t.last_ended();
+  return last == nullptr || last->state == PolicyRun::State::kCompleted ? std::string() : name_of(last->state) + (": " + last->reason);
 }
 
 json::object to_json(const TierStatus& t, bool with_runs) {

@@ -14,11 +14,8 @@ struct Metric {
 
 // 1: the last backup has everything in it; 0: it does not; before the first: 1, as Velero has it.
 int64_t last_status(const TierStatus& t) {
-  for (auto run = t.runs.rbegin(); run != t.runs.rend(); ++run) {
-    if (run->state == PolicyRun::State::kCompleted) return 1;
-    if (run->state == PolicyRun::State::kFailed || run->state == PolicyRun::State::kPartiallyFailed) return 0;
-  }
-  return 1;
+  const PolicyRun* last = t.last_ended();
+  return last == nullptr || last->state == PolicyRun::State::kCompleted ? 1 : 0;
 }
 
 int64_t whole(uint64_t count) { return static_cast<int64_t>(count); }

@@ -2,15 +2,11 @@
 
 #include <boost/json.hpp>
 
-#include "storage/base/times.h"
-
 namespace holdfast {
 
 namespace json = boost::json;
 
 namespace {
-
-std::string time_text(int64_t unix_ms) { return unix_ms == 0 ? std::string() : rfc3339(unix_ms); }
 
 json::object to_json(const SiteFindings& f) {
   return {{"usable", f.usable}, {"problem", f.problem}, {"conditional_writes", f.conditional_writes}, {"tags", f.tags},
@@ -61,6 +57,10 @@ Result<HttpResponse> serve_copies(SiteService& sites, const AdminCall& c) {
     HF_TRY(const std::string backup, text_field(c.body, "backup"));
     HF_CHECK(sites.start_copy(site, cluster, backup));
     return json_response(json::object{{"cluster", cluster}, {"backup", backup}}, 202);
+  }
+  if (c.is("POST", 7) && c.path[6] == "fetch") {
+    HF_CHECK(sites.start_fetch(site, c.path[4], c.path[5]));
+    return json_response(json::object(), 202);
   }
   if (c.is("POST", 7) && c.path[6] == "verify") {
     HF_CHECK(sites.check_copy(site, c.path[4], c.path[5]));

@@ -13,7 +13,10 @@
 #include "daemon/app/pool_service.h"
 #include "daemon/app/secrets.h"
 #include "daemon/clusters/cluster_service.h"
+#include "daemon/identity.h"
+#include "daemon/recovery/local_recovery.h"
 #include "daemon/replicator/replicator.h"
+#include "daemon/replicator/site_probe.h"
 #include "daemon/scheduler/cluster_backup_maker.h"
 #include "daemon/scheduler/scheduler.h"
 #include "s3gw/gateway.h"
@@ -23,6 +26,7 @@ namespace holdfast {
 
 namespace {
 
+constexpr std::chrono::seconds kSitePatience{5};  // for what looks at sites again soon
 constexpr unsigned kWorkerThreads = 64;  // each may wait for a commit: they bound the group
 
 HttpServerOptions::Listener listener_of(const ListenConfig& l) {
@@ -39,6 +43,11 @@ void take_inherited_sockets(HttpServerOptions& options) {
   for (int i = 0; i < n && static_cast<size_t>(i) < options.listeners.size(); ++i) {
     options.listeners[static_cast<size_t>(i)].fd = SD_LISTEN_FDS_START + i;
   }
+}
+
+std::string host_name() {
+  char name[256] = "";
+  return ::gethostname(name, sizeof name - 1) == 0 ? name : "localhost";
 }
 
 std::string log_safe(const std::string& text) {
@@ -62,6 +71,7 @@ class Daemon {
 
   // A start that failed in the middle leaves threads that use each other.
   ~Daemon() {
+    if (recovery_) recovery_->stop();
     if (scheduler_) scheduler_->stop();
     if (replicator_) replicator_->stop();
   }
@@ -77,17 +87,12 @@ class Daemon {
     for (auto& pool : pools_) pools.push_back(pool.get());
     store_ = std::make_unique<Store>(pools);
     local_pools_ = std::make_unique<LocalPools>(*store_);
-    clusters_ = std::make_unique<LocalClusters>(ClusterServiceParts{store_.get(), store_.get(), store_.get(), store_.get(), &clock_, &random_,
-                                                                     [this] { return clock_is_sure(); }, [this] { scheduler_->wake(); }, c_.state_dir, face()});
-    backup_maker_ = std::make_unique<ClusterBackupMaker>(*clusters_);
-    scheduler_ = std::make_unique<Scheduler>(scheduler_parts());
-    replicator_ = std::make_unique<Replicator>(ReplicatorParts{store_.get(), store_.get(), clusters_.get(), &clock_, &random_, [this] { return clusters_->appliance_id(); },
-                                                               [this] { return scheduler_->copy_orders(); }, [this] { return clock_is_sure(); },
-                                                               [this](const std::string& policy) { scheduler_->look_at_points(policy); }, {}});
+    HF_CHECK(make_services());
     clusters_->start();
     scheduler_->load();
     replicator_->start();
     scheduler_->start();
+    recovery_->start();
     HF_CHECK(start_s3());
     return start_admin();
   }
@@ -110,8 +115,10 @@ class Daemon {
     s3_->stop(c_.stop_deadline_s);
     if (admin_) admin_->stop(2);
     workers_.join();
+    recovery_->stop();
     scheduler_->stop();
     replicator_->stop();
+    recovery_.reset();
     replicator_.reset();
     clusters_.reset();  // ends running backups
     scheduler_.reset();
@@ -127,10 +134,83 @@ class Daemon {
     return std::none_of(pools.begin(), pools.end(), [](const PoolStatus& p) { return p.time_unconfirmed; });
   }
 
+  // What removes something asks first.
+  bool may_remove() const { return recovery_->is_active() && clock_is_sure(); }
+
+  Result<void> make_services() {
+    recovery_ = std::make_unique<LocalRecovery>(recovery_parts());
+    HF_CHECK(recovery_->load());
+    const std::string id = recovery_->status().appliance;
+    clusters_ = std::make_unique<LocalClusters>(ClusterServiceParts{store_.get(), store_.get(), store_.get(), store_.get(), &clock_, &random_, id,
+                                                                     [this] { return may_remove(); }, [this] { scheduler_->wake(); }, c_.state_dir, face()});
+    backup_maker_ = std::make_unique<ClusterBackupMaker>(*clusters_);
+    scheduler_ = std::make_unique<Scheduler>(scheduler_parts());
+    replicator_ = std::make_unique<Replicator>(replicator_parts(id));
+    return {};
+  }
+
+  RecoveryParts recovery_parts() {
+    RecoveryParts parts;
+    parts.settings = store_.get();
+    parts.users = store_.get();
+    parts.buckets = store_.get();
+    parts.clock = &clock_;
+    parts.random = &random_;
+    parts.keys = bundle_keys();
+    parts.host = host_name();
+    parts.sites = [this] {
+      std::vector<RecoverySite> sites;
+      for (const RegisteredSite& site : SiteRegistry(*store_).all()) {
+        sites.push_back({site.status.name, [this, place = site.place]() -> Result<std::shared_ptr<RemoteStore>> { return open_remote_store(place, clock_, kSitePatience); }});
+      }
+      return sites;
+    };
+    parts.takes_conditional_writes = [this](RemoteStore& site) { return probe_site(site, random_).conditional_writes; };
+    parts.on_change = [this](bool active) {
+      clusters_->set_active(active);
+      scheduler_->wake();
+      replicator_->wake();
+    };
+    return parts;
+  }
+
+  // Settings live in the first pool.
+  std::optional<BundleKeys> bundle_keys() const {
+    Pool& pool = *pools_.front();
+    if (!pool.volume().pool_key) return std::nullopt;
+    const Superblock& s = pool.superblock();
+    return BundleKeys{*pool.volume().pool_key, s.key_by_recovery, std::string(as_text(s.layout.pool_id))};
+  }
+
   SchedulerParts scheduler_parts() {
-    SchedulerParts parts{store_.get(), backup_maker_.get(), &clock_, &random_, [this] { return clock_is_sure(); }, {}, {}};
-    parts.copy_is_due = [this](const OwnedPoint& p) { return replicator_->copy_is_due(p.policy, p.tier, p.point.name); };
+    SchedulerParts parts;
+    parts.settings = store_.get();
+    parts.maker = backup_maker_.get();
+    parts.clock = &clock_;
+    parts.random = &random_;
+    parts.may_remove = [this] { return may_remove(); };
+    parts.why_it_stays = [this](const Policy& policy, const OwnedPoint& p) {
+      if (std::string held = why_held(*store_, policy.cluster, p.point.name); !held.empty()) return held;
+      return std::string(replicator_->copy_is_due(p.policy, p.tier, p.point.name) ? "its copy is still due" : "");
+    };
     parts.on_new_point = [this] { replicator_->wake(); };
+    parts.is_active = [this] { return recovery_->is_active(); };
+    return parts;
+  }
+
+  ReplicatorParts replicator_parts(const std::string& id) {
+    ReplicatorParts parts;
+    parts.settings = store_.get();
+    parts.objects = store_.get();
+    parts.clusters = clusters_.get();
+    parts.clock = &clock_;
+    parts.random = &random_;
+    parts.appliance_id = id;
+    parts.orders = [this] { return scheduler_->copy_orders(); };
+    parts.may_remove = [this] { return may_remove(); };
+    parts.on_news = [this](const std::string& policy) { scheduler_->look_at_points(policy); };
+    parts.is_active = [this] { return recovery_->is_active(); };
+    parts.confirm = [this](const std::string& name, RemoteStore& site) { return recovery_->confirm(name, site); };
     return parts;
   }
 
@@ -138,10 +218,7 @@ class Daemon {
   std::string first_url() const {
     const ListenConfig& l = c_.listen.front();
     std::string host = l.address;
-    if (host == "0.0.0.0" || host == "::") {
-      char name[256] = "";
-      host = ::gethostname(name, sizeof name - 1) == 0 ? name : "localhost";
-    }
+    if (host == "0.0.0.0" || host == "::") host = host_name();
     if (host.find(':') != std::string::npos) host = "[" + host + "]";
     return std::string(l.tls ? "https://" : "http://") + host + ":" + std::to_string(l.port);
   }
@@ -189,7 +266,7 @@ class Daemon {
 
   Result<void> start_admin() {
     AdminApiOptions options;
-    options.services = {store_.get(), store_.get(), local_pools_.get(), clusters_.get(), scheduler_.get(), replicator_.get()};
+    options.services = {store_.get(), store_.get(), local_pools_.get(), clusters_.get(), scheduler_.get(), replicator_.get(), recovery_.get()};
     options.metrics = &metrics_;
     options.random = &random_;
     options.workers = &workers_;
@@ -224,6 +301,7 @@ class Daemon {
   std::unique_ptr<LocalClusters> clusters_;
   std::unique_ptr<ClusterBackupMaker> backup_maker_;
   std::unique_ptr<Replicator> replicator_;
+  std::unique_ptr<LocalRecovery> recovery_;
   std::unique_ptr<HttpServer> s3_, admin_;
 };
 

@@ -4,39 +4,15 @@
 #include <csignal>
 #include <iostream>
 
-#include "daemon/app/app.h"
-#include "daemon/app/offline.h"
+#include "daemon/app/init_command.h"
+#include "daemon/app/open_pools.h"
+#include "daemon/app/recover_command.h"
 #include "daemon/cli/commands.h"
 #include "daemon/cli/output.h"
 #include "storage/base/log.h"
 
 namespace holdfast {
 namespace {
-
-void add_device_options(CLI::App& command, PoolConfig& pool) {
-  command.add_option("--chap-user", pool.chap_user, "CHAP user of an iSCSI device");
-  command.add_option("--chap-secret-file", pool.chap_secret_file, "file (0600) with its CHAP secret");
-  command.add_option("--mutual-chap-user", pool.mutual_chap_user, "user by which the target proves itself");
-  command.add_option("--mutual-chap-secret-file", pool.mutual_chap_secret_file, "file (0600) with that secret");
-  command.add_option("--initiator-name", pool.initiator_name, "iSCSI name of this host");
-  command.add_flag("--header-digest", pool.header_digest, "CRC32C over iSCSI headers");
-}
-
-Result<void> run_init(const CliContext& c, const InitRequest& request) {
-  HF_TRY(const InitResult r, init_appliance(request));
-  if (c.json()) {
-    print_json(boost::json::object{{"config_file", r.config_file}, {"access_key", r.access_key}, {"secret_key", r.secret_key},
-                                   {"credentials_file", r.credentials_file}, {"recovery_key", r.recovery_key}});
-    return {};
-  }
-  std::cout << "configuration: " << r.config_file << "\ncredentials:   " << r.credentials_file << " (access key " << r.access_key << ")\n";
-  if (!r.recovery_key.empty()) {
-    std::cout << "\nRecovery key, shown this once. With it and the device alone everything can be read again;\n"
-                 "without it and without the master key nothing can. Keep it away from this host.\n\n    "
-              << r.recovery_key << "\n";
-  }
-  return {};
-}
 
 Result<void> run_probe(const CliContext& c, const PoolConfig& pool) {
   HF_TRY(const ProbeResult p, probe_device(pool));
@@ -58,35 +34,6 @@ Result<void> run_probe(const CliContext& c, const PoolConfig& pool) {
   std::cout << "pool:        " << p.pool_name << " (" << p.pool_id << "), epoch " << p.epoch << (p.encrypted ? ", encrypted" : "")
             << "\nlast opened: " << (p.holder.empty() ? "never" : p.holder) << "\n";
   return {};
-}
-
-void add_init(CLI::App& app, CliContext& c) {
-  auto r = std::make_shared<InitRequest>();
-  auto size = std::make_shared<std::string>("20G");
-  auto* init = app.add_subcommand("init", "Make a pool, keys, the first admin user and a configuration");
-  auto system = std::make_shared<bool>(false);
-  auto* dir = init->add_option("--dir", r->directory, "directory for configuration, keys, state and a file pool");
-  init->add_flag("--system", *system, "for the systemd unit: configuration and keys in /etc/holdfast, data in /var/lib/holdfast")
-      ->excludes(dir);
-  init->add_option("--device", r->device, "block device or iscsi://PORTAL/TARGET/LUN; default: a file");
-  init->add_option("--size", *size, "size of a file pool")->capture_default_str();
-  init->add_option("--pool", r->pool_name)->capture_default_str();
-  init->add_option("--listen", r->listen, "address of the S3 endpoint")->capture_default_str();
-  init->add_flag("--plain-http", r->plain_http, "serve S3 without TLS");
-  init->add_option("--certificate", r->certificate_file, "PEM file");
-  init->add_option("--key", r->key_file, "PEM file");
-  init->add_flag("!--no-encryption", r->encrypted, "store data in the clear");
-  add_device_options(*init, r->iscsi);
-  init->callback([&c, r, size, system] {
-    c.run = [&c, r, size, system]() -> Result<void> {
-      if (r->directory.empty() && !*system) return error(Code::kInvalidArgument, "give --dir DIRECTORY or --system");
-      if (!parse_bytes(*size, r->file_bytes)) return error(Code::kInvalidArgument, "--size " + *size + " is not a size");
-      if (!r->plain_http && (r->certificate_file.empty() || r->key_file.empty())) {
-        return error(Code::kInvalidArgument, "give --certificate and --key, or ask for --plain-http");
-      }
-      return run_init(c, *r);
-    };
-  });
 }
 
 void add_pool_create(CLI::App& pool, CliContext& c) {
@@ -168,7 +115,8 @@ int main(int argc, char** argv) {
   app.add_option("--admin", context.where, "admin socket, or http://HOST:PORT")->envname("HOLDFAST_ADMIN")->capture_default_str();
   app.add_option("--token-file", context.token_file, "file with the admin token, for http://")->envname("HOLDFAST_TOKEN_FILE");
   app.add_option("--output", context.output, "text or json")->check(CLI::IsMember({"text", "json"}))->capture_default_str();
-  holdfast::add_init(app, context);
+  holdfast::add_init_command(app, context);
+  holdfast::add_recover_command(app, context);
   auto* pool = app.add_subcommand("pool", "Pools");
   pool->require_subcommand(1);
   holdfast::add_pool_create(*pool, context);

@@ -44,7 +44,7 @@ class NewFiles {
   std::vector<std::string> paths_;
 };
 
-Result<std::string> format(const PoolConfig& pool, uint64_t file_bytes, bool encrypted) {
+Result<std::string> format(const PoolConfig& pool, uint64_t file_bytes, bool encrypted, const std::optional<SecretKey>& recovery_key) {
   SystemClock clock;
   SystemRandom random;
   PoolCreateOptions create;
@@ -63,7 +63,7 @@ Result<std::string> format(const PoolConfig& pool, uint64_t file_bytes, bool enc
   if (encrypted) {
     HF_TRY(create.master_key, create_key_file(pool.master_key_file, random));
     made.add(pool.master_key_file);
-    create.recovery_key = SecretKey::random(random);
+    create.recovery_key = recovery_key ? *recovery_key : SecretKey::random(random);
     recovery_text = recovery_key_text(*create.recovery_key);
   }
   HF_CHECK(Pool::create(*device, create, clock, random));
@@ -106,12 +106,13 @@ std::string config_text(const InitRequest& r, const PoolConfig& pool, const Plac
   return text;
 }
 
-// Opens the new pool once to make the first user in it.
-Result<User> make_admin(const Config& config, const PoolConfig& pool) {
+// Opens the new pool once to put into it what it begins with.
+Result<User> fill_pool(const Config& config, const PoolConfig& pool, const PoolSeed& seed) {
   SystemClock clock;
   SystemRandom random;
   HF_TRY(auto opened, open_pool(config, pool, {}, clock, random));
   Store store({opened.get()});
+  if (seed.fill) return seed.fill(store);
   HF_TRY(User user, user_from_json({{"role", "admin"}, {"name", "admin"}}, random));
   HF_CHECK(store.put_user(user));
   return user;
@@ -119,7 +120,7 @@ Result<User> make_admin(const Config& config, const PoolConfig& pool) {
 
 }  // namespace
 
-Result<InitResult> init_appliance(const InitRequest& r) {
+Result<InitResult> init_appliance(const InitRequest& r, const PoolSeed& seed) {
   const Places places = places_of(r);
   for (const std::string& directory : {places.config, places.state}) {
     std::error_code failed;
@@ -136,10 +137,10 @@ Result<InitResult> init_appliance(const InitRequest& r) {
   pool.name = r.pool_name;
   pool.device = r.device.empty() ? places.pools + "/" + r.pool_name + ".pool" : r.device;
   if (r.encrypted) pool.master_key_file = places.config + "/" + r.pool_name + ".key";
-  HF_TRY(result.recovery_key, format(pool, r.file_bytes, r.encrypted));
+  HF_TRY(result.recovery_key, format(pool, r.file_bytes, r.encrypted, seed.recovery_key));
   Config config;
   config.state_dir = places.state;
-  HF_TRY(const User admin, make_admin(config, pool));
+  HF_TRY(const User admin, fill_pool(config, pool, seed));
   result.access_key = admin.access_key;
   result.secret_key = admin.secret;
   HF_CHECK(write_secret_file(result.credentials_file,
@@ -173,7 +174,7 @@ Result<ProbeResult> probe_device(const PoolConfig& pool) {
 }
 
 Result<std::string> create_pool(const PoolConfig& pool, uint64_t file_bytes, bool encrypted) {
-  return format(pool, file_bytes, encrypted);
+  return format(pool, file_bytes, encrypted, std::nullopt);
 }
 
 }  // namespace holdfast

@@ -1,9 +1,16 @@
 // What the command line does to devices directly, while no daemon holds them.
 #pragma once
 
+#include <functional>
+#include <optional>
+
 #include "daemon/app/config.h"
+#include "storage/crypto/aead.h"
+#include "storage/types.h"
 
 namespace holdfast {
+
+class Store;
 
 struct InitRequest {
   // Everything below one directory; empty: /etc/holdfast, /var/lib/holdfast and /run/holdfast, where the systemd
@@ -23,12 +30,18 @@ struct InitResult {
   std::string config_file;
   std::string access_key, secret_key;
   std::string credentials_file;
-  std::string recovery_key;   // printed once, stored nowhere
+  std::string recovery_key;   // to be printed once, stored nowhere
+};
+
+// What a new pool begins with.
+struct PoolSeed {
+  std::optional<SecretKey> recovery_key;     // none: a new one is made
+  std::function<Result<User>(Store&)> fill;  // gives the user whose credentials are written down; empty: makes an admin
 };
 
 // Formats the device, makes the master key, the first admin user and the configuration file. Refuses to touch
 // anything that exists already.
-Result<InitResult> init_appliance(const InitRequest& request);
+Result<InitResult> init_appliance(const InitRequest& request, const PoolSeed& seed = {});
 
 struct ProbeResult {
   std::string device, identity;

@@ -124,6 +124,7 @@ void add_status_command(CLI::App& app, CliContext& c) {
       HF_TRY(const json::value answer, client_of(c).call("GET", "/v1/status"));
       HF_CHECK(print_pools(c, answer));
       if (!answer.at("ready").as_bool()) return error(Code::kUnavailable, "not ready: a pool is not online");
+      for (const json::value& alarm : answer.at("recovery_alarms").as_array()) return error(Code::kUnavailable, text_of(alarm));
       for (const json::value& cluster : answer.at("clusters").as_array()) {
         if (!text_at(cluster, "alarm").empty()) return error(Code::kUnavailable, "cluster \"" + text_at(cluster, "name") + "\": " + text_at(cluster, "alarm"));
         if (!cluster.at("serve").as_bool() || text_at(cluster, "role") == "serving") continue;

@@ -10,6 +10,8 @@ namespace holdfast {
 // Right-aligned numbers, a header line, blanks between columns.
 void print_table(const std::vector<std::string>& header, const std::vector<std::vector<std::string>>& rows);
 void print_json(const boost::json::value& value);
+// What a table shows: "-" where there is nothing.
+inline std::string dash(const std::string& text) { return text.empty() ? "-" : text; }
 // "1.5 GiB"
 std::string bytes_text(uint64_t bytes);
 // "512M", "10G", "1T", or plain bytes.

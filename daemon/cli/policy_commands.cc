@@ -17,8 +17,6 @@ struct PolicyArguments {
   bool wait = false;
 };
 
-std::string dash(const std::string& text) { return text.empty() ? "-" : text; }
-
 // Each file is one policy; what is wrong with one says where.
 Result<void> apply(const CliContext& c, const PolicyArguments& a) {
   AdminClient client = client_of(c);

@@ -59,8 +59,6 @@ Result<void> check(const CliContext& c, const std::string& name) {
   return print_findings(c, name, findings);
 }
 
-std::string dash(const std::string& text) { return text.empty() ? "-" : text; }
-
 Result<void> list_copies(const CliContext& c, const SiteArguments& a) {
   HF_TRY(const json::value answer, client_of(c).call("GET", "/v1/sites/" + a.site + "/copies"));
   if (c.json()) {
@@ -116,28 +114,44 @@ Result<void> copy(const CliContext& c, const SiteArguments& a) {
   return {};
 }
 
+// A copy that is checked or fetched, once that has ended.
+Result<json::value> await_end(AdminClient& client, const SiteArguments& a, const std::string& cluster) {
+  for (int turn = 0;; ++turn) {
+    HF_TRY(const json::value answer, client.call("GET", "/v1/sites/" + a.site + "/transfers"));
+    const json::value* copy = found(answer, "copies", cluster, a.backup);
+    if (copy == nullptr) return error(Code::kUnavailable, "nothing is known of it any more");
+    const std::string state = text_at(*copy, "state");
+    if (state != "waiting" && state != "checking" && state != "fetching") return *copy;
+    std::this_thread::sleep_for(std::chrono::milliseconds(turn < 100 ? 50 : 1000));
+  }
+}
+
 Result<void> verify(const CliContext& c, const SiteArguments& a) {
   HF_TRY(const std::string cluster, cluster_of(c, a.cluster));
   AdminClient client = client_of(c);
   HF_CHECK(client.call("POST", "/v1/sites/" + a.site + "/copies/" + cluster + "/" + a.backup + "/verify"));
-  for (int turn = 0;; ++turn) {
-    HF_TRY(const json::value answer, client.call("GET", "/v1/sites/" + a.site + "/transfers"));
-    const json::value* checked = found(answer, "copies", cluster, a.backup);
-    if (checked == nullptr) return error(Code::kUnavailable, "nothing is known of the check any more");
-    const std::string state = text_at(*checked, "state");
-    if (state == "waiting" || state == "checking") {
-      std::this_thread::sleep_for(std::chrono::milliseconds(turn < 100 ? 50 : 1000));
-      continue;
-    }
-    c.told = c.json();
-    if (c.json()) print_json(*checked);
-    else std::cout << a.backup << " at site " << a.site << ": " << state << ", " << number_at(*checked, "objects_done") << " objects, " << bytes_text(number_at(*checked, "bytes_done")) << " read\n";
-    if (state == "whole") return {};
-    for (const json::value& d : checked->at("damage").as_array()) {
-      if (!c.json()) std::cout << text_of(d) << "\n";
-    }
-    return error(state == "damaged" ? Code::kCorrupt : Code::kFailedPrecondition, "the copy of \"" + a.backup + "\" at site \"" + a.site + "\" is " + state + ": " + (state == "damaged" ? "remove it there and copy it again" : text_at(*checked, "reason")));
+  HF_TRY(const json::value checked, await_end(client, a, cluster));
+  const std::string state = text_at(checked, "state");
+  c.told = c.json();
+  if (c.json()) print_json(checked);
+  else std::cout << a.backup << " at site " << a.site << ": " << state << ", " << number_at(checked, "objects_done") << " objects, " << bytes_text(number_at(checked, "bytes_done")) << " read\n";
+  if (state == "whole") return {};
+  for (const json::value& d : checked.at("damage").as_array()) {
+    if (!c.json()) std::cout << text_of(d) << "\n";
   }
+  return error(state == "damaged" ? Code::kCorrupt : Code::kFailedPrecondition, "the copy of \"" + a.backup + "\" at site \"" + a.site + "\" is " + state + ": " + (state == "damaged" ? "remove it there and copy it again" : text_at(checked, "reason")));
+}
+
+Result<void> fetch(const CliContext& c, const SiteArguments& a) {
+  HF_TRY(const std::string cluster, cluster_of(c, a.cluster));
+  AdminClient client = client_of(c);
+  HF_CHECK(client.call("POST", "/v1/sites/" + a.site + "/copies/" + cluster + "/" + a.backup + "/fetch"));
+  HF_TRY(const json::value fetched, await_end(client, a, cluster));
+  c.told = c.json();
+  if (c.json()) print_json(fetched);
+  if (text_at(fetched, "state") != "fetched") return error(Code::kFailedPrecondition, "\"" + a.backup + "\" is not brought back from site \"" + a.site + "\": " + text_at(fetched, "reason"));
+  if (!c.json()) std::cout << a.backup << " is here again: " << number_at(fetched, "objects") << " objects, " << bytes_text(number_at(fetched, "bytes")) << "; it stays until it is deleted\n";
+  return {};
 }
 
 Result<void> remove_copy(const CliContext& c, const SiteArguments& a) {
@@ -164,6 +178,11 @@ void add_copy_commands(CLI::App& app, CliContext& c, const std::shared_ptr<SiteA
   verify_command->add_option("--site", a->site)->required();
   verify_command->add_option("--cluster", a->cluster, "whose; needed where there are several");
   verify_command->callback([&c, a] { c.run = [&c, a] { return verify(c, *a); }; });
+  auto* fetch_command = copies->add_subcommand("fetch", "Bring a copy back from a site, and wait for it");
+  fetch_command->add_option("BACKUP", a->backup)->required();
+  fetch_command->add_option("--site", a->site)->required();
+  fetch_command->add_option("--cluster", a->cluster, "whose; needed where there are several");
+  fetch_command->callback([&c, a] { c.run = [&c, a] { return fetch(c, *a); }; });
   auto* remove = copies->add_subcommand("remove", "Remove a copy from a site");
   remove->add_option("BACKUP", a->backup)->required();
   remove->add_option("--site", a->site)->required();

@@ -121,6 +121,7 @@ Result<ArchivePiece> LocalClusters::backup_archive(const std::string& cluster, c
 
 Result<void> LocalClusters::delete_backup(const std::string& cluster, const std::string& name) {
   HF_TRY(const RegisteredCluster c, registry_.find(cluster));
+  HF_CHECK(release_point(*p_.settings, cluster, name));
   const auto server = served(cluster);
   if (server && server->server->status().role == "observing") {
     HF_CHECK(k8s::restore_point_document(place_of(c.status), name));

@@ -11,7 +11,8 @@ namespace holdfast {
 
 LocalClusters::LocalClusters(ClusterServiceParts parts)
     : p_(std::move(parts)), registry_(*p_.settings),
-      expiry_(registry_, [this](const ClusterStatus& s) { return place_of(s); }, [this](const std::string& name) { return is_serving(name); }, *p_.clock, p_.clock_is_sure),
+      expiry_(registry_, [this](const ClusterStatus& s) { return place_of(s); }, [this](const std::string& name) { return is_serving(name); }, *p_.clock,
+              [this](const std::string& cluster, const std::string& backup) { return may_expire(cluster, backup); }),
       backups_("backup", *p_.clock, *p_.settings,
                [this](const std::string& cluster) {
                  expiry_.wake();
@@ -41,13 +42,6 @@ void LocalClusters::start() {
     recover_restores(s);
   }
   expiry_.start();
-  if (auto begun = begin_generation(); !begun) {
-    spdlog::error("velero.io objects are not served: {}", begun.error().message());
-    return;
-  }
-  for (const ClusterStatus& s : all) {
-    if (const auto cluster = registry_.find(s.name)) serve(*cluster);
-  }
 }
 
 ClusterFindings LocalClusters::findings(const k8s::ClusterAccess& access) {

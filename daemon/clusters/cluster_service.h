@@ -3,6 +3,7 @@
 
 #include "daemon/clusters/expiry.h"
 #include "daemon/clusters/velero_bridge.h"
+#include "daemon/holds.h"
 #include "storage/object_store.h"
 
 namespace holdfast {
@@ -14,7 +15,8 @@ struct ClusterServiceParts {
   SettingsStore* settings = nullptr;
   Clock* clock = nullptr;
   Random* random = nullptr;
-  std::function<bool()> clock_is_sure;  // false: nothing expires
+  std::string appliance_id;
+  std::function<bool()> may_remove;     // false: nothing expires
   std::function<void()> on_backup_end;  // also of one that was not made
   std::string spool_directory;          // on local disk, for archives that are being restored
   S3Face face;
@@ -26,10 +28,10 @@ class LocalClusters final : public ClusterService {
 
   ~LocalClusters() override;
 
-  // Once, before the service is used: see JobLines::recover(). Then restore points expire, and velero.io objects are served.
+  // Once, before the service is used: see JobLines::recover(). Then restore points expire.
   void start();
-  // Once it is started.
-  const std::string& appliance_id() const { return appliance_id_; }
+  // Only an appliance that acts serves velero.io objects. Blocks until that has begun or ended.
+  void set_active(bool active);
 
   Result<ClusterFindings> add_cluster(const NewCluster& cluster) override;
   std::vector<ClusterStatus> clusters() const override;
@@ -71,26 +73,24 @@ class LocalClusters final : public ClusterService {
     std::unique_ptr<VeleroBridge> bridge;
     std::unique_ptr<k8s::VeleroServer> server;  // ends before the bridge that it uses
   };
-  // Which appliance this is; its generation is higher at each start.
-  Result<void> begin_generation();
   void serve(const RegisteredCluster& cluster);
   void stop_serving(const std::string& name);
   void wake_server(const std::string& name);
   std::shared_ptr<Served> served(const std::string& name) const;  // nullptr: not served
   bool is_serving(const std::string& name) const;
+  bool may_expire(const std::string& cluster, const std::string& backup) const { return p_.may_remove() && why_held(*p_.settings, cluster, backup).empty(); }
   // Of its server; one cluster may be registered under two names.
-  std::string server_id(const std::string& cluster) const { return appliance_id_ + "/" + cluster; }
+  std::string server_id(const std::string& cluster) const { return p_.appliance_id + "/" + cluster; }
 
   const ClusterServiceParts p_;
   ClusterRegistry registry_;
-  std::string appliance_id_;
-  uint64_t generation_ = 0;
+  std::atomic<uint64_t> generation_{0};  // 0: this appliance does not act
   // Before what looks there until its end.
   mutable std::mutex served_mutex_;
   std::map<std::string, std::shared_ptr<Served>> served_;
   Expiry expiry_;
   JobLines backups_, restores_;
-  std::mutex mutex_;  // one registration at a time
+  std::mutex mutex_;  // one registration, or change of what this appliance does, at a time
 };
 
 }  // namespace holdfast

@@ -1,34 +1,34 @@
 // Servers behind the velero.io objects of clusters.
 #include "daemon/clusters/cluster_service.h"
+#include "daemon/identity.h"
 #include "storage/base/log.h"
 
 namespace holdfast {
 
-namespace {
-constexpr const char* kApplianceId = "appliance/id";
-constexpr const char* kApplianceGeneration = "appliance/generation";
-}  // namespace
-
-Result<void> LocalClusters::begin_generation() {
-  appliance_id_ = p_.settings->setting(kApplianceId).value_or("");
-  if (appliance_id_.empty()) {
-    std::array<std::byte, 8> bytes;
-    p_.random->fill(bytes);
-    appliance_id_ = "holdfast-" + hex(bytes);
-    HF_CHECK(p_.settings->put_setting(kApplianceId, appliance_id_));
+void LocalClusters::set_active(bool active) {
+  std::lock_guard lock(mutex_);
+  const std::vector<ClusterStatus> all = registry_.all();
+  if (!active) {
+    generation_ = 0;
+    for (const ClusterStatus& s : all) stop_serving(s.name);
+    return;
   }
-  const std::string last = p_.settings->setting(kApplianceGeneration).value_or("0");
-  const uint64_t generation = std::strtoull(last.c_str(), nullptr, 10) + 1;
-  HF_CHECK(p_.settings->put_setting(kApplianceGeneration, std::to_string(generation)));
-  generation_ = generation;
-  return {};
+  const auto life = begin_life(*p_.settings);
+  if (!life) {
+    spdlog::error("velero.io objects are not served: {}", life.error().message());
+    return;
+  }
+  generation_ = *life;
+  for (const ClusterStatus& s : all) {
+    if (const auto cluster = registry_.find(s.name)) serve(*cluster);
+  }
 }
 
 void LocalClusters::serve(const RegisteredCluster& cluster) {
   if (!cluster.status.serve || generation_ == 0) return;
   auto served = std::make_shared<Served>();
   served->bridge = std::make_unique<VeleroBridge>(
-      cluster, VeleroBridgeParts{&backups_, &restores_, p_.objects, p_.buckets, p_.users, engine(), p_.clock_is_sure, p_.face});
+      cluster, VeleroBridgeParts{&backups_, &restores_, p_.objects, p_.buckets, p_.users, engine(), [this, name = cluster.status.name](const std::string& backup) { return may_expire(name, backup); }, p_.face});
   k8s::VeleroServerOptions options;
   options.appliance_id = server_id(cluster.status.name);
   options.generation = generation_;
@@ -69,6 +69,10 @@ std::vector<ClusterStatus> LocalClusters::clusters() const {
   std::vector<ClusterStatus> all = registry_.all();
   for (ClusterStatus& c : all) {
     const auto s = served(c.name);
+    if (!s && c.serve && generation_ == 0) {
+      c.role = "starting";
+      c.role_reason = "this appliance does not act";
+    }
     if (!s) continue;
     const k8s::VeleroServerStatus status = s->server->status();
     c.role = status.role;

@@ -24,7 +24,7 @@ void Expiry::wake() {
 
 void Expiry::work(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
-    const int64_t next_ms = clock_is_sure_() ? remove_expired(stop) : INT64_MAX;
+    const int64_t next_ms = remove_expired(stop);
     const int64_t now_ms = clock_.wall_ms();
     const int64_t wait_ms = next_ms == INT64_MAX ? kLongestWaitMs : std::clamp(next_ms - now_ms, kShortestWaitMs, kLongestWaitMs);
     std::unique_lock lock(mutex_);
@@ -50,6 +50,7 @@ int64_t Expiry::remove_expired(const std::stop_token& stop) {
         next_ms = std::min(next_ms, *expires_ms);
         continue;
       }
+      if (!may_expire_(cluster.name, p.name)) continue;
       if (auto removed = k8s::delete_restore_point(place, p.name); removed) {
         spdlog::info("restore point {} of cluster {} has expired and is removed", p.name, cluster.name);
       } else {

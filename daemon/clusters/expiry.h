@@ -11,14 +11,14 @@
 
 namespace holdfast {
 
-// Only those that Holdfast made and that are kept by their TTL; Velero sees to its own. While the host's clock is not to be
-// trusted nothing is removed. Thread-safe.
+// Only those that Holdfast made and that are kept by their TTL, and that may expire; Velero sees to its own. Thread-safe.
 class Expiry {
  public:
   using PlaceOf = std::function<k8s::BackupPlace(const ClusterStatus&)>;
+  using MayExpire = std::function<bool(const std::string& cluster, const std::string& backup)>;
   // `is_served`: the server of a cluster's velero.io objects sees to it, with the objects.
-  Expiry(const ClusterRegistry& registry, PlaceOf place_of, std::function<bool(const std::string& cluster)> is_served, Clock& clock, std::function<bool()> clock_is_sure)
-      : registry_(registry), place_of_(std::move(place_of)), is_served_(std::move(is_served)), clock_(clock), clock_is_sure_(std::move(clock_is_sure)) {}
+  Expiry(const ClusterRegistry& registry, PlaceOf place_of, std::function<bool(const std::string& cluster)> is_served, Clock& clock, MayExpire may_expire)
+      : registry_(registry), place_of_(std::move(place_of)), is_served_(std::move(is_served)), clock_(clock), may_expire_(std::move(may_expire)) {}
 
   void start();
   // There may be something that expires sooner.
@@ -33,7 +33,7 @@ class Expiry {
   const PlaceOf place_of_;
   const std::function<bool(const std::string& cluster)> is_served_;
   Clock& clock_;
-  const std::function<bool()> clock_is_sure_;
+  const MayExpire may_expire_;
   std::mutex mutex_;
   std::condition_variable_any changed_;
   bool woken_ = false;

@@ -19,7 +19,7 @@ struct VeleroBridgeParts {
   BucketStore* buckets = nullptr;
   UserStore* users = nullptr;
   k8s::EngineServices engine;
-  std::function<bool()> clock_is_sure;
+  std::function<bool(const std::string& backup)> may_expire;
   S3Face face;
 };
 
@@ -34,7 +34,7 @@ class VeleroBridge final : public k8s::VeleroAppliance {
   bool is_restoring(const std::string& name) const override { return p_.restores->before(cluster_.status.name, name).has_value(); }
   Result<k8s::GrantedLocation> grant(const k8s::LocationClaim& claim) const override;
   Result<std::string> download_url(const k8s::BackupPlace& place, const std::string& key, std::chrono::seconds lifetime) const override;
-  bool clock_is_sure() const override { return p_.clock_is_sure(); }
+  bool may_expire(const std::string& backup) const override { return p_.may_expire(backup); }
 
   k8s::OwnLocation own_location() const;
 

@@ -34,9 +34,12 @@ Result<std::vector<CopyObject>> plan_copy(const CopySource& source, const std::s
     for (const ObjectInfo& o : page.entries) {
       CopyObject object;
       object.name = o.key.substr(source.prefix.size());
-      // Lists do not say which parts there are.
-      HF_TRY(const auto reader, source.store->get(source.bucket, o.key, {}));
-      object.info = reader->info();
+      object.info = o;
+      // Lists do not say which parts an object has; its ETag says that it has some.
+      if (o.etag.find('-') != std::string::npos) {
+        HF_TRY(const auto reader, source.store->get(source.bucket, o.key, {}));
+        object.info = reader->info();
+      }
       object.pieces = pieces_of(object.info, object.same_pieces);
       objects.push_back(std::move(object));
     }

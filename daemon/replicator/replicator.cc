@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "daemon/holds.h"
 #include "daemon/replicator/site_probe.h"
 #include "storage/base/log.h"
 #include "storage/base/names.h"
@@ -89,7 +90,7 @@ Result<std::shared_ptr<SiteQueue>> Replicator::queue_of(const std::string& site)
       queues_.erase(site);
       return std::unexpected(store.error());
     }
-    queue = std::make_shared<SiteQueue>(site, std::move(*store), p_.limits, [this] { wake(); });
+    queue = std::make_shared<SiteQueue>(site, std::move(*store), p_.limits, p_.confirm, [this] { wake(); });
   }
   return queue;
 }
@@ -106,7 +107,7 @@ Result<CopyJob> Replicator::job_for(const std::string& cluster, const RunStatus&
   HF_TRY(job.source, source_of(cluster));
   job.unit.cluster = cluster;
   job.unit.backup = point.name;
-  job.unit.source = p_.appliance_id();
+  job.unit.source = p_.appliance_id;
   job.unit.policy = point.policy;
   job.unit.tier = point.tier;
   job.unit.started_ms = parse_iso8601(point.started).value_or(0);
@@ -151,21 +152,33 @@ Result<void> Replicator::check_copy(const std::string& site, const std::string& 
   HF_TRY(const auto queue, queue_of(site));
   CopyJob job;
   HF_TRY(job.unit, unit_at(queue->store(), cluster, backup));
-  job.check = true;
+  job.kind = CopyJob::Kind::kCheck;
+  return queue->add(std::move(job));
+}
+
+Result<void> Replicator::start_fetch(const std::string& site, const std::string& cluster, const std::string& backup) {
+  HF_TRY(const auto queue, queue_of(site));
+  CopyJob job;
+  job.kind = CopyJob::Kind::kFetch;
+  HF_TRY(job.source, source_of(cluster));
+  HF_TRY(job.unit, unit_at(queue->store(), cluster, backup));
+  if (p_.clusters->backup(cluster, backup)) return error(Code::kAlreadyExists, "there is a backup \"" + backup + "\" of cluster \"" + cluster + "\" here");
+  HF_CHECK(hold_point(*p_.settings, cluster, backup, "it was brought back from site \"" + site + "\": it stays until it is deleted"));
   return queue->add(std::move(job));
 }
 
 Result<void> Replicator::remove_copy(const std::string& site, const std::string& cluster, const std::string& backup) {
   HF_TRY(const auto queue, queue_of(site));
   for (const CopyStatus& c : queue->copies()) {
-    if (c.cluster == cluster && c.backup == backup && (c.state == "waiting" || c.state == "copying" || c.state == "checking")) {
-      return error(Code::kFailedPrecondition, "backup \"" + backup + "\" is being copied or checked there");
+    if (c.cluster == cluster && c.backup == backup && c.open()) {
+      return error(Code::kFailedPrecondition, "backup \"" + backup + "\" is being copied, checked or fetched there");
     }
   }
   const bool had_failed = queue->forget(cluster, backup);
   const auto unit = unit_at(queue->store(), cluster, backup);
   if (!unit && unit.error().code() == Code::kNotFound && had_failed) return {};
   if (!unit) return std::unexpected(unit.error());
+  HF_CHECK(p_.confirm(site, queue->store()));
   return remove_unit(queue->store(), *unit);
 }
 
@@ -202,6 +215,7 @@ std::vector<std::string> Replicator::alarms() const {
 }
 
 void Replicator::pass(const std::stop_token& stop) {
+  if (!p_.is_active()) return;
   std::map<std::pair<std::string, std::string>, Listed> listed;  // by site and cluster
   const std::vector<CopyOrder> orders = p_.orders();
   forget_others(orders);
@@ -223,7 +237,7 @@ void Replicator::pass(const std::stop_token& stop) {
 }
 
 void Replicator::carry_out(const CopyOrder& order, const Listed& listed, const std::stop_token& stop) {
-  const std::string us = p_.appliance_id();
+  const std::string us = p_.appliance_id;
   Known known;
   std::vector<SiteUnit> units;
   for (const SiteUnit& u : *listed.units) {
@@ -257,7 +271,7 @@ void Replicator::carry_out(const CopyOrder& order, const Listed& listed, const s
     (void)(*queue)->add(std::move(*job));  // one that stands in line already
   }
   for (const SiteUnit& u : plan.remove) {
-    if (stop.stop_requested() || !p_.clock_is_sure()) return;
+    if (stop.stop_requested() || !p_.may_remove() || !p_.confirm(order.copy.site, (*queue)->store())) return;
     const auto removed = remove_unit((*queue)->store(), u);
     if (removed) spdlog::info("policy {}, tier {}: the copy of {} at site {} is removed: no rule keeps it", order.policy, order.tier, u.backup, order.copy.site);
     else spdlog::error("policy {}, tier {}: the copy of {} at site {} cannot be removed: {}", order.policy, order.tier, u.backup, order.copy.site, removed.error().message());

@@ -19,10 +19,12 @@ struct ReplicatorParts {
   ClusterService* clusters = nullptr;
   Clock* clock = nullptr;
   Random* random = nullptr;
-  std::function<std::string()> appliance_id;
+  std::string appliance_id;
   std::function<std::vector<CopyOrder>()> orders;  // what policies want copied
-  std::function<bool()> clock_is_sure;             // false: nothing is removed at sites
+  std::function<bool()> may_remove;             // false: nothing is removed at sites
   std::function<void(const std::string& policy)> on_news;  // fewer of its copies are due than before
+  std::function<bool()> is_active;          // false: nothing is copied or removed at sites
+  ConfirmSite confirm;                      // before each write to a site
   CopyLimits limits;
 };
 
@@ -46,6 +48,7 @@ class Replicator final : public SiteService {
   Result<SiteFindings> check_site(const std::string& name) override;
   Result<void> remove_site(const std::string& name) override;
   Result<void> start_copy(const std::string& site, const std::string& cluster, const std::string& backup) override;
+  Result<void> start_fetch(const std::string& site, const std::string& cluster, const std::string& backup) override;
   std::vector<std::string> alarms() const override;
   Result<std::vector<CopyStatus>> transfers(const std::string& site) override;
   Result<SiteCopies> copies(const std::string& site) override;

@@ -3,16 +3,28 @@
 #include <algorithm>
 
 #include "daemon/replicator/unit_check.h"
+#include "daemon/replicator/unit_fetcher.h"
 #include "storage/base/log.h"
 
 namespace holdfast {
 
 namespace {
+
 constexpr size_t kKept = 100;
+
+const char* running_state(CopyJob::Kind kind) {
+  switch (kind) {
+    case CopyJob::Kind::kCopy: return "copying";
+    case CopyJob::Kind::kCheck: return "checking";
+    case CopyJob::Kind::kFetch: return "fetching";
+  }
+  return "";
 }
 
-SiteQueue::SiteQueue(std::string name, std::unique_ptr<RemoteStore> store, CopyLimits limits, std::function<void()> on_end)
-    : name_(std::move(name)), store_(std::move(store)), limits_(limits), on_end_(std::move(on_end)), worker_([this](std::stop_token stop) { work(stop); }) {}
+}  // namespace
+
+SiteQueue::SiteQueue(std::string name, std::unique_ptr<RemoteStore> store, CopyLimits limits, ConfirmSite confirm, std::function<void()> on_copied)
+    : name_(std::move(name)), store_(std::move(store)), limits_(limits), confirm_(std::move(confirm)), on_copied_(std::move(on_copied)), worker_([this](std::stop_token stop) { work(stop); }) {}
 
 SiteQueue::~SiteQueue() {
   worker_.request_stop();
@@ -22,10 +34,13 @@ SiteQueue::~SiteQueue() {
 Result<void> SiteQueue::add(CopyJob job) {
   std::lock_guard lock(mutex_);
   const auto same = [&](const auto& e) { return e->job.unit.cluster == job.unit.cluster && e->job.unit.backup == job.unit.backup; };
-  const bool open = std::any_of(entries_.begin(), entries_.end(), [&](const auto& e) { return same(e) && e->is_open(); });
-  if (open) return error(Code::kAlreadyExists, "backup \"" + job.unit.backup + "\" is being copied or checked at site \"" + name_ + "\"");
+  const bool open = std::any_of(entries_.begin(), entries_.end(), [&](const auto& e) { return same(e) && e->status.open(); });
+  if (open) return error(Code::kAlreadyExists, "backup \"" + job.unit.backup + "\" is being copied, checked or fetched at site \"" + name_ + "\"");
   std::erase_if(entries_, same);
   auto entry = std::make_shared<Entry>();
+  entry->status.cluster = job.unit.cluster;
+  entry->status.backup = job.unit.backup;
+  entry->status.state = "waiting";
   entry->job = std::move(job);
   entries_.push_back(std::move(entry));
   changed_.notify_all();
@@ -37,67 +52,92 @@ void SiteQueue::work(const std::stop_token& stop) {
     std::shared_ptr<Entry> entry;
     {
       std::unique_lock lock(mutex_);
-      const auto next = [this] { return std::find_if(entries_.begin(), entries_.end(), [](const auto& e) { return e->state == "waiting"; }); };
+      const auto next = [this] { return std::find_if(entries_.begin(), entries_.end(), [](const auto& e) { return e->status.state == "waiting"; }); };
       if (!changed_.wait(lock, stop, [&] { return next() != entries_.end(); })) return;
       entry = *next();
-      entry->state = entry->job.check ? "checking" : "copying";
+      entry->status.state = running_state(entry->job.kind);
     }
-    const SiteUnit& unit = entry->job.unit;
-    if (entry->job.check) {
-      end_check(entry, check_unit(*store_, unit, entry->progress, stop));
-      continue;
+    switch (entry->job.kind) {
+      case CopyJob::Kind::kCopy: copy(entry, stop); break;
+      case CopyJob::Kind::kCheck: check(entry, stop); break;
+      case CopyJob::Kind::kFetch: fetch(entry, stop); break;
     }
-    spdlog::info("backup {} of cluster {} is copied to site {}", unit.backup, unit.cluster, name_);
-    end(entry, copy_unit(entry->job.source, *store_, unit, limits_, entry->progress, stop));
-    on_end_();
   }
 }
 
-void SiteQueue::end_check(const std::shared_ptr<Entry>& entry, const Result<std::vector<std::string>>& wrong) {
-  const SiteUnit& unit = entry->job.unit;
-  std::lock_guard lock(mutex_);
-  if (wrong && wrong->empty()) {
-    spdlog::info("the copy of backup {} of cluster {} at site {} is whole", unit.backup, unit.cluster, name_);
-    entry->state = "whole";
-    return;
-  }
-  entry->state = wrong ? "damaged" : "failed";
-  if (wrong) entry->damage = *wrong;
-  else entry->reason = "it cannot be checked: " + wrong.error().message();
-  spdlog::error("the copy of backup {} of cluster {} at site {} is not known to be whole: {}", unit.backup, unit.cluster, name_, wrong ? wrong->front() : wrong.error().message());
+void SiteQueue::fail(Entry& entry, const char* what, const Status& why) {
+  const SiteUnit& unit = entry.job.unit;
+  spdlog::error("backup {} of cluster {}, site {}: {}: {}", unit.backup, unit.cluster, name_, what, why.message());
+  entry.status.state = "failed";
+  entry.status.reason = why.message();
+  forget_oldest();
 }
 
-void SiteQueue::end(const std::shared_ptr<Entry>& entry, const Result<void>& copied) {
+void SiteQueue::copy(const std::shared_ptr<Entry>& entry, const std::stop_token& stop) {
   const SiteUnit& unit = entry->job.unit;
-  std::lock_guard lock(mutex_);
+  Result<void> copied = confirm_(name_, *store_);
   if (copied) {
+    spdlog::info("backup {} of cluster {} is copied to site {}", unit.backup, unit.cluster, name_);
+    copied = copy_unit(entry->job.source, *store_, unit, limits_, entry->progress, stop);
+  }
+  {
+    std::lock_guard lock(mutex_);
+    if (!copied) return fail(*entry, "it cannot be copied there", copied.error());
     spdlog::info("backup {} of cluster {} is at site {}: {} objects, {} bytes", unit.backup, unit.cluster, name_, entry->progress.objects.load(), entry->progress.bytes.load());
     entries_.remove(entry);
-    return;
   }
-  spdlog::error("backup {} of cluster {} cannot be copied to site {}: {}", unit.backup, unit.cluster, name_, copied.error().message());
-  entry->state = "failed";
-  entry->reason = copied.error().message();
-  if (entries_.size() > kKept && !entries_.front()->is_open()) entries_.pop_front();
+  on_copied_();  // not of one that failed: it would be asked for again at once
+}
+
+void SiteQueue::check(const std::shared_ptr<Entry>& entry, const std::stop_token& stop) {
+  const SiteUnit& unit = entry->job.unit;
+  const Result<std::vector<std::string>> wrong = check_unit(*store_, unit, entry->progress, stop);
+  std::lock_guard lock(mutex_);
+  if (!wrong) return fail(*entry, "its copy cannot be checked", wrong.error());
+  entry->status.state = wrong->empty() ? "whole" : "damaged";
+  entry->status.damage = *wrong;
+  if (wrong->empty()) spdlog::info("the copy of backup {} of cluster {} at site {} is whole", unit.backup, unit.cluster, name_);
+  else spdlog::error("the copy of backup {} of cluster {} at site {} is damaged: {}", unit.backup, unit.cluster, name_, wrong->front());
+  forget_oldest();
+}
+
+void SiteQueue::fetch(const std::shared_ptr<Entry>& entry, const std::stop_token& stop) {
+  const SiteUnit& unit = entry->job.unit;
+  spdlog::info("backup {} of cluster {} is brought back from site {}", unit.backup, unit.cluster, name_);
+  const Result<void> fetched = fetch_unit(*store_, unit, entry->job.source, limits_, entry->progress, stop);
+  std::lock_guard lock(mutex_);
+  if (!fetched) return fail(*entry, "it cannot be brought back", fetched.error());
+  spdlog::info("backup {} of cluster {} is here again: {} objects, {} bytes", unit.backup, unit.cluster, entry->progress.objects.load(), entry->progress.bytes.load());
+  entry->status.state = "fetched";
+  forget_oldest();
+}
+
+void SiteQueue::forget_oldest() {
+  size_t closed = std::count_if(entries_.begin(), entries_.end(), [](const auto& e) { return !e->status.open(); });
+  std::erase_if(entries_, [&](const auto& e) { return !e->status.open() && closed-- > kKept; });
 }
 
 std::vector<CopyStatus> SiteQueue::copies() const {
   std::lock_guard lock(mutex_);
   std::vector<CopyStatus> out;
   for (const auto& e : entries_) {
-    out.push_back({e->job.unit.cluster, e->job.unit.backup, e->state, e->reason, e->progress.objects, e->progress.objects_done, e->progress.bytes, e->progress.bytes_done, e->damage});
+    CopyStatus& status = out.emplace_back(e->status);
+    status.objects = e->progress.objects;
+    status.objects_done = e->progress.objects_done;
+    status.bytes = e->progress.bytes;
+    status.bytes_done = e->progress.bytes_done;
   }
   return out;
 }
 
 bool SiteQueue::forget(const std::string& cluster, const std::string& backup) {
   std::lock_guard lock(mutex_);
-  return std::erase_if(entries_, [&](const auto& e) { return !e->is_open() && e->job.unit.cluster == cluster && e->job.unit.backup == backup; }) > 0;
+  return std::erase_if(entries_, [&](const auto& e) { return !e->status.open() && e->job.unit.cluster == cluster && e->job.unit.backup == backup; }) > 0;
 }
 
 bool SiteQueue::idle() const {
   std::lock_guard lock(mutex_);
-  return std::all_of(entries_.begin(), entries_.end(), [](const auto& e) { return !e->is_open(); });
+  return std::all_of(entries_.begin(), entries_.end(), [](const auto& e) { return !e->status.open(); });
 }
 
 }  // namespace holdfast

@@ -12,43 +12,49 @@
 namespace holdfast {
 
 struct CopyJob {
-  CopySource source;
+  enum class Kind { kCopy, kCheck, kFetch };  // there; of one that is there; back from there
+  Kind kind = Kind::kCopy;
+  CopySource source;  // of a copy that is fetched: where to
   SiteUnit unit;
-  bool check = false;  // of a copy that is there: nothing is copied
 };
+
+// May this appliance write to the site? An error says why not.
+using ConfirmSite = std::function<Result<void>(const std::string& name, RemoteStore& site)>;
 
 // Thread-safe. Its end stops what runs and waits for it.
 class SiteQueue {
  public:
-  // `on_end`: after every copy, on its thread.
-  SiteQueue(std::string name, std::unique_ptr<RemoteStore> store, CopyLimits limits, std::function<void()> on_end);
+  // `on_copied`: after every copy that came to be, on its thread.
+  SiteQueue(std::string name, std::unique_ptr<RemoteStore> store, CopyLimits limits, ConfirmSite confirm, std::function<void()> on_copied);
   ~SiteQueue();
 
   RemoteStore& store() { return *store_; }
   // kAlreadyExists: it waits or runs.
   Result<void> add(CopyJob job);
-  // What waits, runs, has failed or was checked (the last 100).
+  // What waits, runs, has failed, was checked or fetched (the last 100).
   std::vector<CopyStatus> copies() const;
   bool idle() const;
-  // Of a copy that has failed or was checked; false: there is none.
+  // Of one that does not wait or run; false: there is none.
   bool forget(const std::string& cluster, const std::string& backup);
 
  private:
   struct Entry {
     CopyJob job;
     CopyProgress progress;
-    std::string state = "waiting", reason;
-    std::vector<std::string> damage;
-    bool is_open() const { return state == "waiting" || state == "copying" || state == "checking"; }
+    CopyStatus status;  // without the progress
   };
   void work(const std::stop_token& stop);
-  void end(const std::shared_ptr<Entry>& entry, const Result<void>& copied);
-  void end_check(const std::shared_ptr<Entry>& entry, const Result<std::vector<std::string>>& wrong);
+  void forget_oldest();  // with the lock held
+  void copy(const std::shared_ptr<Entry>& entry, const std::stop_token& stop);
+  void check(const std::shared_ptr<Entry>& entry, const std::stop_token& stop);
+  void fetch(const std::shared_ptr<Entry>& entry, const std::stop_token& stop);
+  void fail(Entry& entry, const char* what, const Status& why);
 
   const std::string name_;
   const std::unique_ptr<RemoteStore> store_;
   const CopyLimits limits_;
-  const std::function<void()> on_end_;
+  const ConfirmSite confirm_;
+  const std::function<void()> on_copied_;
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
   std::list<std::shared_ptr<Entry>> entries_;

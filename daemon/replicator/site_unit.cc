@@ -116,19 +116,25 @@ Result<std::vector<UnitObject>> objects_of_marker(const std::string& body) {
   return objects;
 }
 
+Result<std::vector<RemoteObject>> list_all(RemoteStore& site, const std::string& prefix) {
+  std::vector<RemoteObject> all;
+  RemoteList request{prefix, "", "", 1000};
+  for (;;) {
+    HF_TRY(RemotePage page, site.list(request));
+    std::move(page.objects.begin(), page.objects.end(), std::back_inserter(all));
+    if (page.next.empty()) return all;
+    request.token = page.next;
+  }
+}
+
 Result<std::vector<SiteUnit>> list_units(RemoteStore& site, const std::string& cluster) {
   std::vector<SiteUnit> units;
-  RemoteList request{marker_prefix(cluster), "", "", 1000};
-  for (;;) {
-    HF_TRY(const RemotePage page, site.list(request));
-    for (const RemoteObject& o : page.objects) {
-      auto unit = unit_of_key(o.key);
-      if (!unit) continue;
-      unit->copied_ms = o.modified_ms;
-      units.push_back(std::move(*unit));
-    }
-    if (page.next.empty()) break;
-    request.token = page.next;
+  HF_TRY(const auto markers, list_all(site, marker_prefix(cluster)));
+  for (const RemoteObject& o : markers) {
+    auto unit = unit_of_key(o.key);
+    if (!unit) continue;
+    unit->copied_ms = o.modified_ms;
+    units.push_back(std::move(*unit));
   }
   std::sort(units.begin(), units.end(), [](const SiteUnit& a, const SiteUnit& b) { return std::tuple(a.cluster, a.started_ms, a.backup) < std::tuple(b.cluster, b.started_ms, b.backup); });
   return units;

@@ -28,6 +28,8 @@ std::string marker_prefix(const std::string& cluster);
 std::string marker_body(const SiteUnit& unit, const std::vector<UnitObject>& objects);
 Result<std::vector<UnitObject>> objects_of_marker(const std::string& body);
 
+// Every object under a prefix, page by page.
+Result<std::vector<RemoteObject>> list_all(RemoteStore& site, const std::string& prefix);
 // Every unit that a site holds, of one cluster or (empty) of all; `modified` of the marker is when it was copied.
 Result<std::vector<SiteUnit>> list_units(RemoteStore& site, const std::string& cluster);
 

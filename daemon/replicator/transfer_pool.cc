@@ -4,6 +4,18 @@
 
 namespace holdfast {
 
+namespace {
+
+RemotePut put_of(const CopyObject& object, const std::string& key) {
+  RemotePut put{.key = key};
+  for (const auto& [name, value] : object.info.attributes.headers) {
+    if (name == "content-type") put.content_type = value;
+  }
+  return put;
+}
+
+}  // namespace
+
 // Part of the memory that all transfers share.
 class TransferPool::Reservation {
  public:
@@ -84,11 +96,7 @@ Result<void> TransferPool::begin(const CopyObject& object) {
   const CopyPiece& whole = object.pieces.front();
   const Reservation room(*this, whole.size_bytes);
   HF_TRY(const std::string bytes, read(object, whole));
-  RemotePut put{.key = key};
-  for (const auto& [name, value] : object.info.attributes.headers) {
-    if (name == "content-type") put.content_type = value;
-  }
-  HF_TRY(const std::string etag, site_.put(put, bytes));
+  HF_TRY(const std::string etag, site_.put(put_of(object, key), bytes));
   HF_CHECK(confirm(object, etag));
   count(whole);
   remember(object, etag);
@@ -109,11 +117,7 @@ Result<void> TransferPool::begin_upload(const CopyObject& object, const std::str
     else upload->id.clear();
   }
   if (upload->id.empty()) {
-    RemotePut put{.key = key};
-    for (const auto& [name, value] : object.info.attributes.headers) {
-      if (name == "content-type") put.content_type = value;
-    }
-    HF_TRY(upload->id, site_.create_upload(put));
+    HF_TRY(upload->id, site_.create_upload(put_of(object, key)));
   }
   for (const RemotePart& part : there) {
     if (part.number == 0 || part.number > object.pieces.size()) continue;

@@ -13,17 +13,6 @@ const std::string kRemoving = "holdfast/removing/";  // markers of units that ar
 
 std::string removing_key(const SiteUnit& unit) { return kRemoving + marker_key(unit).substr(marker_prefix("").size()); }
 
-Result<std::map<std::string, RemoteObject>> list_all(RemoteStore& site, const std::string& prefix) {
-  std::map<std::string, RemoteObject> all;
-  RemoteList request{prefix, "", "", 1000};
-  for (;;) {
-    HF_TRY(RemotePage page, site.list(request));
-    for (RemoteObject& o : page.objects) all.emplace(o.key, std::move(o));
-    if (page.next.empty()) return all;
-    request.token = page.next;
-  }
-}
-
 // Of each key the upload that began last.
 Result<std::map<std::string, std::string>> unfinished_uploads(RemoteStore& site, const std::string& prefix) {
   HF_TRY(auto uploads, site.uploads(prefix));
@@ -54,8 +43,8 @@ class UnitCopier {
   // Of an earlier unit of that name, which would otherwise take parts of this one with it.
   Result<void> finish_removal() {
     HF_TRY(const auto left, list_all(site_, kRemoving + unit_.cluster + "/" + unit_.backup + ","));
-    for (const auto& [key, object] : left) {
-      const auto unit = unit_of_key(marker_prefix("") + key.substr(kRemoving.size()));
+    for (const RemoteObject& o : left) {
+      const auto unit = unit_of_key(marker_prefix("") + o.key.substr(kRemoving.size()));
       if (unit) HF_CHECK(remove_unit(site_, *unit));
     }
     return {};
@@ -64,11 +53,11 @@ class UnitCopier {
   Result<void> nobody_else_has_it() {
     HF_TRY(const auto markers, list_all(site_, marker_prefix(unit_.cluster) + unit_.backup + ","));
     markers_.clear();
-    for (const auto& [key, object] : markers) {
-      const auto there = unit_of_key(key);
+    for (const RemoteObject& o : markers) {
+      const auto there = unit_of_key(o.key);
       if (!there) continue;
       if (there->source != unit_.source) return error(Code::kAlreadyExists, "appliance " + there->source + " has copied a backup \"" + unit_.backup + "\" of a cluster \"" + unit_.cluster + "\" there");
-      markers_.push_back(key);
+      markers_.push_back(o.key);
     }
     return {};
   }
@@ -106,7 +95,9 @@ class UnitCopier {
   // Twice at most: a site may say that it has something, and lose it.
   Result<void> send_data() {
     for (int round = 0;; ++round) {
-      HF_TRY(const auto there, list_all(site_, unit_prefix(unit_.cluster, unit_.backup)));
+      HF_TRY(const auto listed, list_all(site_, unit_prefix(unit_.cluster, unit_.backup)));
+      std::map<std::string, RemoteObject> there;
+      for (const RemoteObject& o : listed) there.emplace(o.key, o);
       std::vector<const CopyObject*> missing;
       bool large = false;
       for (const CopyObject& o : objects_) {

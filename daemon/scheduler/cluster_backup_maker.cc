@@ -15,7 +15,7 @@ namespace {
 constexpr const char* kTtl = "876000h0m0s";  // a hundred years
 
 bool goes_on(const std::string& phase) {
-  return phase == "Queued" || phase == "InProgress" || phase.starts_with("Finalizing") || phase.starts_with("WaitingForPluginOperations");
+  return phase == "Queued" || phase == "InProgress" || k8s::RestorePoint::is_being_finished(phase);
 }
 
 }  // namespace

@@ -11,7 +11,7 @@ constexpr int64_t kAgainMs = 600'000;        // after an error
 constexpr int64_t kAtLeastEveryMs = 86'400'000;  // somebody else may have removed what kept the others from being the latest
 }  // namespace
 
-PolicyVerdicts judge_all(const Policy& policy, const std::vector<OwnedPoint>& points, int64_t now_ms, const CopyIsDue& copy_is_due) {
+PolicyVerdicts judge_all(const Policy& policy, const std::vector<OwnedPoint>& points, int64_t now_ms, const WhyItStays& why_it_stays) {
   std::map<std::string, std::vector<TierPoint>> by_tier;
   for (const OwnedPoint& p : points) {
     if (p.policy == policy.name) by_tier[p.tier].push_back(p.point);
@@ -29,9 +29,10 @@ PolicyVerdicts judge_all(const Policy& policy, const std::vector<OwnedPoint>& po
     for (RetentionVerdict& v : judged.points) {
       v.tier = name;
       if (tier == nullptr) v.why = "its tier is no more: it is kept until somebody deletes it";
-      if (!v.keep && copy_is_due && copy_is_due({policy.name, name, {v.backup, v.started_ms, true, true}})) {
+      std::string held = v.keep || !why_it_stays ? "" : why_it_stays(policy, {policy.name, name, {v.backup, v.started_ms, true, true}});
+      if (!held.empty()) {
         v.keep = all.some_wait = true;
-        v.why = "its copy is still due";
+        v.why = std::move(held);
       }
       all.points.push_back(std::move(v));
     }
@@ -56,7 +57,7 @@ bool RetentionKeeper::remove(const Policy& policy, const std::vector<RetentionVe
   bool whole = true;
   for (const RetentionVerdict& v : verdicts) {
     if (v.keep) continue;
-    if (stop.stop_requested() || !clock_is_sure_() || !is_in_force_(policy)) return false;
+    if (stop.stop_requested() || !may_remove_() || !is_in_force_(policy)) return false;
     const auto removed = maker_.remove_point(policy.cluster, v.backup);
     if (removed) {
       spdlog::info("policy {}, tier {}: restore point {} is removed: {}", policy.name, v.tier, v.backup, v.why);
@@ -71,7 +72,7 @@ bool RetentionKeeper::remove(const Policy& policy, const std::vector<RetentionVe
 void RetentionKeeper::pass(const std::vector<std::shared_ptr<const Policy>>& policies, const std::stop_token& stop) {
   std::map<std::string, Result<std::vector<OwnedPoint>>> listed;  // by cluster
   for (const auto& policy : policies) {
-    if (stop.stop_requested() || !clock_is_sure_()) return;
+    if (stop.stop_requested() || !may_remove_()) return;
     if (!is_due(*policy)) continue;
     {
       // What ends from here on is looked at the next time.
@@ -84,7 +85,7 @@ void RetentionKeeper::pass(const std::vector<std::shared_ptr<const Policy>>& pol
       spdlog::warn("policy {}: its restore points cannot be listed, so none is removed: {}", policy->name, points->second.error().message());
       continue;
     }
-    const PolicyVerdicts verdicts = judge_all(*policy, *points->second, clock_.wall_ms(), copy_is_due_);
+    const PolicyVerdicts verdicts = judge_all(*policy, *points->second, clock_.wall_ms(), why_it_stays_);
     if (!remove(*policy, verdicts.points, stop)) continue;
     std::lock_guard lock(mutex_);
     const auto known = known_.find(policy->name);

@@ -16,19 +16,20 @@ namespace holdfast {
 struct PolicyVerdicts {
   std::vector<RetentionVerdict> points;
   int64_t next_ms = 0;      // as in TierVerdicts
-  bool some_wait = false;   // for a copy
+  bool some_wait = false;   // no rule keeps them, something else does
 };
-using CopyIsDue = std::function<bool(const OwnedPoint&)>;
+// Why a point stays that no rule keeps; empty: nothing holds it.
+using WhyItStays = std::function<std::string(const Policy& policy, const OwnedPoint& point)>;
 
-// Of the points that a tier of the policy made; of tiers that are no more all stay, and those that `copy_is_due` (empty: none).
-PolicyVerdicts judge_all(const Policy& policy, const std::vector<OwnedPoint>& points, int64_t now_ms, const CopyIsDue& copy_is_due);
+// Of the points that a tier of the policy made; of tiers that are no more all stay, and those that something else holds.
+PolicyVerdicts judge_all(const Policy& policy, const std::vector<OwnedPoint>& points, int64_t now_ms, const WhyItStays& why_it_stays);
 
 // Thread-safe.
 class RetentionKeeper {
  public:
   // `is_in_force`: asked before each removal, for somebody may just have decided otherwise.
-  RetentionKeeper(BackupMaker& maker, Clock& clock, std::function<bool()> clock_is_sure, CopyIsDue copy_is_due, std::function<bool(const Policy&)> is_in_force)
-      : maker_(maker), clock_(clock), clock_is_sure_(std::move(clock_is_sure)), copy_is_due_(std::move(copy_is_due)), is_in_force_(std::move(is_in_force)) {}
+  RetentionKeeper(BackupMaker& maker, Clock& clock, std::function<bool()> may_remove, WhyItStays why_it_stays, std::function<bool(const Policy&)> is_in_force)
+      : maker_(maker), clock_(clock), may_remove_(std::move(may_remove)), why_it_stays_(std::move(why_it_stays)), is_in_force_(std::move(is_in_force)) {}
 
   // What is known of that policy's points is out of date.
   void look_at(const std::string& policy);
@@ -41,8 +42,8 @@ class RetentionKeeper {
 
   BackupMaker& maker_;
   Clock& clock_;
-  const std::function<bool()> clock_is_sure_;
-  const CopyIsDue copy_is_due_;
+  const std::function<bool()> may_remove_;
+  const WhyItStays why_it_stays_;
   const std::function<bool(const Policy&)> is_in_force_;
   mutable std::mutex mutex_;
   struct Known {

@@ -86,6 +86,11 @@ void take_totals(const json::object& o, TierTotals& t) {
 
 const char* name_of(PolicyRun::State state) { return kStates[static_cast<size_t>(state)]; }
 
+const PolicyRun* TierStatus::last_ended() const {
+  const auto found = std::find_if(runs.rbegin(), runs.rend(), [](const PolicyRun& r) { return !r.open() && r.state != PolicyRun::State::kSkipped; });
+  return found == runs.rend() ? nullptr : &*found;
+}
+
 TierFacts RunStore::load(const std::string& policy, const std::string& tier) const {
   TierFacts facts;
   const json::object stored = parsed(settings_.setting(tier_key(policy, tier)));

@@ -34,7 +34,7 @@ Result<Policy> decode(const std::string& text) {
 }  // namespace
 
 Scheduler::Scheduler(SchedulerParts parts)
-    : p_(std::move(parts)), runs_(*p_.settings), keeper_(*p_.maker, *p_.clock, p_.clock_is_sure, p_.copy_is_due, [this](const Policy& policy) { return is_in_force(policy); }) {}
+    : p_(std::move(parts)), runs_(*p_.settings), keeper_(*p_.maker, *p_.clock, p_.may_remove, p_.why_it_stays, [this](const Policy& policy) { return is_in_force(policy); }) {}
 
 void Scheduler::load() {
   std::lock_guard lock(mutex_);
@@ -82,6 +82,7 @@ bool Scheduler::clock_has_jumped() {
 }
 
 int64_t Scheduler::step() {
+  if (p_.is_active && !p_.is_active()) return kLongestStepMs;
   std::lock_guard lock(mutex_);
   const bool jumped = clock_has_jumped(), woken = woken_.exchange(false);
   int64_t wait_ms = kLongestStepMs;
@@ -179,6 +180,7 @@ Result<void> Scheduler::pause_policy(const std::string& name, bool paused) {
 }
 
 Result<uint64_t> Scheduler::run_policy(const std::string& name, const std::string& tier) {
+  if (p_.is_active && !p_.is_active()) return error(Code::kFailedPrecondition, "this appliance does not act: `holdfast recover status` says why");
   std::lock_guard lock(mutex_);
   HF_TRY(Entry* entry, find(name));
   if (tier.empty() && entry->tiers.size() > 1) return error(Code::kInvalidArgument, "policy \"" + name + "\" has several tiers; name one of them");
@@ -238,7 +240,7 @@ Result<std::vector<RetentionVerdict>> Scheduler::judge_points(const std::string&
     policy = entry->policy;
   }
   HF_TRY(const auto points, p_.maker->points(policy->cluster));
-  return judge_all(*policy, points, p_.clock->wall_ms(), p_.copy_is_due).points;
+  return judge_all(*policy, points, p_.clock->wall_ms(), p_.why_it_stays).points;
 }
 
 void Scheduler::remove_expired(const std::stop_token& stop) { keeper_.pass(all(), stop); }

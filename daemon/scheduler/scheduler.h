@@ -17,9 +17,10 @@ struct SchedulerParts {
   BackupMaker* maker = nullptr;
   Clock* clock = nullptr;
   Random* random = nullptr;
-  std::function<bool()> clock_is_sure;  // false: no restore point is removed
-  std::function<bool(const OwnedPoint&)> copy_is_due;  // true: it is not removed yet; empty: never
+  std::function<bool()> may_remove;  // false: no restore point is removed
+  WhyItStays why_it_stays;              // empty: nothing but rules holds restore points
   std::function<void()> on_new_point;   // a run has completed; empty: nobody asks
+  std::function<bool()> is_active = {};  // false: nothing runs; empty: it always does
 };
 
 class Scheduler final : public PolicyService {

@@ -11,7 +11,7 @@ constexpr int64_t kAnsweredForMs = 24LL * 3'600'000;  // Velero: deleteBackupReq
 constexpr int64_t kLongestWaitMs = 3'600'000;
 
 bool is_in_progress(const std::string& phase) {
-  return phase == "InProgress" || phase == "Queued" || phase == "ReadyToStart" || phase.starts_with("Finalizing") || phase.starts_with("WaitingForPluginOperations");
+  return phase == "InProgress" || phase == "Queued" || phase == "ReadyToStart" || RestorePoint::is_being_finished(phase);
 }
 }  // namespace
 

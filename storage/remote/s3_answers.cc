@@ -33,11 +33,6 @@ Result<uint64_t> number_of(const pugi::xml_node& node, const char* child) {
   return value;
 }
 
-std::string unquoted(std::string etag) {
-  std::erase(etag, '"');
-  return etag;
-}
-
 Result<pugi::xml_node> rooted(pugi::xml_document& document, const std::string& body, const char* root) {
   const pugi::xml_parse_result parsed = document.load_buffer(body.data(), body.size(), pugi::parse_default & ~pugi::parse_doctype);
   const pugi::xml_node node = document.document_element();
@@ -58,6 +53,12 @@ Result<std::string> key_text(const std::string& text, bool encoded) {
 }
 
 }  // namespace
+
+std::string unquoted(std::string_view etag) {
+  std::string plain(etag);
+  std::erase(plain, '"');
+  return plain;
+}
 
 Result<RemotePage> list_answer(const std::string& body) {
   pugi::xml_document document;

@@ -23,6 +23,9 @@ struct ErrorAnswer {
 };
 ErrorAnswer error_answer(const std::string& body);
 
+// An ETag without its quotes.
+std::string unquoted(std::string_view etag);
+
 // <CompleteMultipartUpload>
 std::string complete_document(const std::vector<RemotePart>& parts);
 

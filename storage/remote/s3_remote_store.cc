@@ -39,12 +39,6 @@ std::string host_of(const std::string& url) {
   return host;
 }
 
-std::string unquoted(std::string_view etag) {
-  std::string plain(etag);
-  std::erase(plain, '"');
-  return plain;
-}
-
 Status status_of(const RemotePlace& place, const Call& call, const ClientResponse& answer) {
   const ErrorAnswer said = error_answer(answer.body);
   const std::string what = place.url + "/" + place.bucket + (call.key.empty() ? "" : "/" + call.key) + ": ";

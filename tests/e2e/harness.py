@@ -58,9 +58,10 @@ class Target:
     user = "tester"
     secret = "a-chap-secret-1"
 
-    def __init__(self, directory, size_bytes=6 << 30, address="127.0.0.1"):
+    def __init__(self, directory, size_bytes=6 << 30, address="127.0.0.1", prefix=()):
         self.directory = pathlib.Path(directory)
         self.address = address
+        self.prefix = list(prefix)  # of the command line, as "ip netns exec NAME"
         self.port = free_port()
         self.name = f"iqn.2026-01.io.holdfast.test:pool-{self.port}"  # tests may run beside each other
         self.control = 100 + self.port % 30000
@@ -85,7 +86,7 @@ class Target:
         self.environment = dict(os.environ, TGT_IPC_SOCKET=str(self.directory / "tgt-ipc"))
         with open(self.directory / "tgtd.log", "ab") as log:
             self.process = subprocess.Popen(
-                ["tgtd", "-f", "-C", str(self.control), "--iscsi", f"portal={self.address}:{self.port}"],
+                [*self.prefix, "tgtd", "-f", "-C", str(self.control), "--iscsi", f"portal={self.address}:{self.port}"],
                 stdout=log, stderr=log, env=self.environment)
         wait_until("tgtd's control socket", lambda: self._admin("--op", "show", "--mode", "sys").returncode == 0)
         for arguments in (
@@ -123,20 +124,22 @@ class LoopDevices:
 
 
 class Daemon:
-    """holdfastd on a file pool, or on a Target's LUN; with TLS where it gets a Certificate."""
+    """holdfastd on a file pool, or on a Target's LUN; with TLS where it gets a Certificate. Without `init` the caller makes it, and starts it."""
 
-    def __init__(self, directory, target=None, size="6G", arguments=(), device=None, address="127.0.0.1", certificate=None):
+    def __init__(self, directory, target=None, size="6G", arguments=(), device=None, address="127.0.0.1", certificate=None, prefix=(), init=("init",)):
         self.directory = pathlib.Path(directory)
         self.run = self.directory / "run"
         self.port = free_port()
         self.address = address
+        self.prefix = list(prefix)  # of the command line, as "ip netns exec NAME"
         self.scheme = "https" if certificate else "http"
         self.target = target
         self.certificate = certificate
         self.process = None
-        security = ["--certificate", certificate.certificate, "--key", certificate.key] if certificate else ["--plain-http"]
-        command = [HOLDFAST, "--output", "json", "init", "--dir", self.run, "--size", size,
-                   "--listen", f"{address}:{self.port}", *security, *arguments]
+        self.log_path = self.directory / "holdfastd.log"
+        if init is None:
+            return
+        command = [*self.prefix, HOLDFAST, "--output", "json", *init, *self.init_options(size), *arguments]
         if target is not None:
             command += ["--device", target.url, *target.device_arguments()]
         if device is not None:
@@ -145,10 +148,18 @@ class Daemon:
         assert done.returncode == 0, done.stdout + done.stderr
 
         made = json.loads(done.stdout)
-        self.access_key, self.secret_key = made["access_key"], made["secret_key"]
-        self.recovery_key = made["recovery_key"]
-        self.log_path = self.directory / "holdfastd.log"
+        self.made = made  # what the command said
+        self.access_key, self.secret_key = self.credentials()
+        self.recovery_key = made.get("recovery_key")
         self.start()
+
+    def init_options(self, size):
+        security = ["--certificate", self.certificate.certificate, "--key", self.certificate.key] if self.certificate else ["--plain-http"]
+        return ["--dir", self.run, "--size", size, "--listen", f"{self.address}:{self.port}", *security]
+
+    def credentials(self):
+        lines = pathlib.Path(self.made["credentials_file"]).read_text().splitlines()
+        return tuple(line.partition(" = ")[2] for line in lines[1:3])
 
     @property
     def endpoint(self):
@@ -156,7 +167,7 @@ class Daemon:
 
     def start(self, *arguments, wait=True):
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen([str(HOLDFASTD), "--config", str(self.run / "holdfastd.yaml"), *arguments],
+            self.process = subprocess.Popen([*self.prefix, str(HOLDFASTD), "--config", str(self.run / "holdfastd.yaml"), *arguments],
                                             stdout=log, stderr=log)
         if wait:
             wait_until("holdfastd to serve", lambda: self.alive() and connects(self.port, self.address), 60)

@@ -1,57 +1,11 @@
 """Restores into a real, blank cluster: what is there afterwards is compared with the cluster that was backed up."""
 
 import json
-import subprocess
 import unittest
 
 from harness import wait_until
-from kube_cluster import KUBE, ClusterTest, KubeCluster
-
-MANIFESTS = [str(KUBE / "manifests" / name) for name in ("town.yaml", "harbour.yaml")]
-# Kinds that do not change by themselves.
-KINDS = (("configmaps", True), ("secrets", True), ("deployments.apps", True), ("services", True), ("lamps.town.example", True), ("jobs.batch", True),
-         ("cronjobs.batch", True), ("roles.rbac.authorization.k8s.io", True), ("rolebindings.rbac.authorization.k8s.io", True), ("pods", True),
-         ("persistentvolumeclaims", True), ("serviceaccounts", True), ("ingresses.networking.k8s.io", True), ("replicasets.apps", True),
-         ("poddisruptionbudgets.policy", True), ("namespaces", False), ("persistentvolumes", False),
-         ("clusterroles.rbac.authorization.k8s.io", False), ("clusterrolebindings.rbac.authorization.k8s.io", False),
-         ("priorityclasses.scheduling.k8s.io", False), ("storageclasses.storage.k8s.io", False),
-         ("validatingwebhookconfigurations.admissionregistration.k8s.io", False), ("customresourcedefinitions.apiextensions.k8s.io", False))
-
-
-def without(holder, *names):
-    for name in names:
-        holder.pop(name, None)
-
-
-def comparable(item):
-    """Without what servers set anew for every object, and without the marks of a restore."""
-    item = json.loads(json.dumps(item))
-    metadata = item["metadata"]
-    without(metadata, "uid", "resourceVersion", "generation", "creationTimestamp", "generateName", "managedFields", "ownerReferences")
-    labels = metadata.get("labels", {})
-    without(labels, "velero.io/restore-name", "velero.io/backup-name")
-    if not labels:
-        metadata.pop("labels", None)
-    item.pop("status", None)
-    spec = item.get("spec", {})
-    kind = item["kind"]
-    if kind == "Service" and spec.get("clusterIP") != "None":
-        without(spec, "clusterIP", "clusterIPs")
-        for port in spec["ports"]:
-            if port.get("nodePort") != 31234:
-                port.pop("nodePort", None)
-    if kind == "PersistentVolumeClaim":  # binding and provisioning are the controllers' notes
-        annotations = {k: v for k, v in metadata.pop("annotations", {}).items() if "pv.kubernetes.io/" not in k and "storage-provisioner" not in k}
-        metadata.update({"annotations": annotations} if annotations else {})
-    if kind == "PersistentVolume":
-        without(spec.get("claimRef", {}), "uid", "resourceVersion")
-    if kind == "Secret" and item["type"] == "kubernetes.io/service-account-token":
-        item["data"] = sorted(item["data"])
-        without(metadata["annotations"], "kubernetes.io/service-account.uid")
-    if kind == "Job":
-        for holder in (spec.get("selector", {}).get("matchLabels", {}), spec["template"]["metadata"]["labels"]):
-            without(holder, "controller-uid", "batch.kubernetes.io/controller-uid")
-    return item
+from kube_cluster import ClusterTest, KubeCluster
+from kube_content import differences, fill, live_kinds
 
 
 class RestoreTest(ClusterTest):
@@ -63,18 +17,7 @@ class RestoreTest(ClusterTest):
         super().setUpClass()
         cls.target = KubeCluster("kube-target", 14)
         cls.addClassCleanup(cls.target.close)
-        for manifest in MANIFESTS:
-            subprocess.run(["kubectl", "apply", "-f", manifest], env=cls.cluster.environment, capture_output=True)
-        wait_until("the definition", lambda: "lamps" in cls.cluster.kubectl("api-resources", "--api-group=town.example"))
-        for manifest in MANIFESTS:
-            cls.cluster.kubectl("apply", "-f", manifest)
-        cls.cluster.kubectl("apply", "--server-side", "--field-manager=flux", "-f", "-", input=json.dumps(
-            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "applied", "namespace": "harbour"}, "data": {"a": "b"}}))
-        for name_space, claim in (("town", "cellar"), ("harbour", "quay")):
-            wait_until("a claim to be bound", lambda: "Bound" == cls.cluster.kubectl(
-                "-n", name_space, "get", "pvc", claim, "-o", "jsonpath={.status.phase}"))
-        wait_until("the pods", lambda: len(cls.cluster.objects("pods", "-n", "harbour")) == 2)
-        wait_until("the token", lambda: cls.cluster.kubectl("-n", "harbour", "get", "secret", "harbour-token", "-o", "jsonpath={.data.token}"))
+        fill(cls.cluster)
         cls.daemon.cli("cluster", "add", "old", "--kubeconfig", str(cls.cluster.kubeconfig))
         cls.daemon.cli("cluster", "add", "new", "--kubeconfig", str(cls.target.kubeconfig))
         # Each cluster is served; what makes its server stays with it.
@@ -83,7 +26,7 @@ class RestoreTest(ClusterTest):
         cls.daemon.cli("backup", "create", "whole", "--cluster", "old", "--wait")
         cls.whole = json.loads(cls.daemon.cli("--output", "json", "restore", "create", "all", "--cluster", "new", "--from-cluster", "old", "--backup", "whole",
                                               "--wait", check=False).stdout)
-        cls.before, cls.after = cls.live_kinds(cls.cluster), cls.live_kinds(cls.target)
+        cls.before, cls.after = live_kinds(cls.cluster), live_kinds(cls.target)
 
     def restore(self, name, *arguments, phase="Completed", cluster="new", source="old", backup="whole"):
         done = self.daemon.cli("--output", "json", "restore", "create", name, "--cluster", cluster, "--from-cluster", source, "--backup", backup,
@@ -97,27 +40,8 @@ class RestoreTest(ClusterTest):
         log = self.daemon.cli("restore", "logs", name, "--cluster", cluster, check=False).stdout
         return "\n".join(line for line in log.splitlines() if "level=info" not in line)
 
-    @staticmethod
-    def live(cluster, resource, namespaced):
-        items = cluster.objects(resource, *(["--all-namespaces"] if namespaced else []))
-        return {(i["metadata"].get("namespace"), i["metadata"]["name"]): i for i in items}
-
-    @classmethod
-    def live_kinds(cls, cluster):
-        return {(resource, *key): item for resource, namespaced in KINDS for key, item in cls.live(cluster, resource, namespaced).items()}
-
     def assert_same(self, restored, original):
-        # Of every volume that is to be made anew there is no object; what each cluster has of its own is not compared.
-        original = {k: v for k, v in original.items() if k not in (("persistentvolumes", None, "quay"), ("configmaps", "town", "scratch"))}
-        self.assertEqual(set(original), set(restored))
-        for key, item in original.items():
-            if key[2] in ("holdfast-location", "kube-root-ca.crt", "extension-apiserver-authentication", "kubernetes"):
-                continue
-            wanted, got = comparable(item), comparable(restored[key])
-            if key == ("persistentvolumeclaims", "harbour", "quay"):
-                self.assertNotIn("volumeName", got["spec"])
-                without(wanted["spec"], "volumeName")
-            self.assertEqual(wanted, got, key)
+        self.assertEqual([], differences(original, restored))
 
     def test_a_whole_cluster(self):
         self.assertEqual(("Completed", 0, 0), (self.whole["phase"], self.whole["errors"], self.whole["warnings"]), self.complaints("all"))

@@ -123,7 +123,7 @@ class Year {
   }
 
   void restart() {
-    scheduler_ = std::make_unique<Scheduler>(SchedulerParts{&settings_, &clusters_, &clock_, &random_, [this] { return clock_is_sure_; }, {}, {}});
+    scheduler_ = std::make_unique<Scheduler>(SchedulerParts{&settings_, &clusters_, &clock_, &random_, [this] { return may_remove_; }, {}, {}});
     scheduler_->load();
   }
 
@@ -153,7 +153,7 @@ class Year {
       restart();
     }
     if (fate == 11) bad_spell_ = !bad_spell_;
-    if (fate == 10) clock_is_sure_ = !clock_is_sure_;
+    if (fate == 10) may_remove_ = !may_remove_;
     if (clock_.monotonic_ms() >= next_retention_ms_) check_retention();
   }
 
@@ -171,7 +171,7 @@ class Year {
     std::set<std::string> expected;
     const std::vector<OwnedPoint> before = clusters_.points("c").value();
     for (const OwnedPoint& p : before) {
-      if (!clock_is_sure_) expected.insert(p.point.name);
+      if (!may_remove_) expected.insert(p.point.name);
     }
     for (const ModelTier& t : tiers_) expected.merge(should_stay(t, before, clock_.wall_ms()));
     scheduler_->remove_expired({});
@@ -185,7 +185,7 @@ class Year {
   void settle() {
     clusters_.outcome = [] { return SimulatedOutcome(); };
     settings_.fails = {};
-    clock_is_sure_ = true;
+    may_remove_ = true;
     bad_spell_ = false;
     if (ahead_) clock_.jump_wall(-400 * kDay);
     const int64_t end_ms = clock_.monotonic_ms() + 70 * kDay;
@@ -237,7 +237,7 @@ class Year {
   std::string document_;
   std::vector<ModelTier> tiers_;
   std::unique_ptr<Scheduler> scheduler_;
-  bool clock_is_sure_ = true, bad_spell_ = false;
+  bool may_remove_ = true, bad_spell_ = false;
   const bool clock_goes_back_ = chance(2);
   bool ahead_ = false;  // it was set wrong by far, and will be put right
   uint64_t passes_ = 0;

@@ -68,7 +68,10 @@ Result<std::string> MemoryRemote::put(const RemotePut& request, std::string_view
   const std::string got = arrived(m, body);
   if (m == Mishap::kLost) return md5(got);
   std::lock_guard lock(mutex_);
-  if (request.only_new && objects_.contains(request.key)) return error(Code::kFailedPrecondition, "it is there");
+  if (takes_conditions && request.only_new && objects_.contains(request.key)) return error(Code::kFailedPrecondition, "it is there");
+  if (takes_conditions && !request.only_if_etag.empty() && (!objects_.contains(request.key) || objects_[request.key].etag != request.only_if_etag)) {
+    return error(Code::kFailedPrecondition, "it is another one");
+  }
   objects_[request.key] = {got, md5(got)};
   if (m == Mishap::kAnswerLost) return gone("put");
   return md5(got);

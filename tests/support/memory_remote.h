@@ -24,6 +24,7 @@ class MemoryRemote final : public RemoteStore {
 
   // Asked before each call: "put KEY", "list PREFIX", ...
   std::function<Mishap(const std::string& call)> mishap;
+  bool takes_conditions = true;  // false: conditional writes are ordinary ones
   // Everything that is there.
   std::map<std::string, std::string> objects() const;
   void set(const std::string& key, const std::string& body);

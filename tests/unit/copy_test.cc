@@ -1,11 +1,15 @@
 // Copies of restore points: what is there when, whatever fails, lies or is cut off.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <random>
+#include <thread>
 
 #include "daemon/replicator/copy_plan.h"
 #include "daemon/replicator/order_plan.h"
+#include "daemon/replicator/site_queue.h"
 #include "daemon/replicator/unit_check.h"
+#include "daemon/replicator/unit_fetcher.h"
 #include "tests/support/memory_remote.h"
 #include "tests/support/store_fixture.h"
 
@@ -383,6 +387,159 @@ TEST(Pieces, AsAtTheSourceWhereTheyAreSmall) {
   EXPECT_EQ(2U, pieces[1].number);
   EXPECT_EQ(5U << 20, pieces[1].offset_bytes);
   EXPECT_EQ("b", pieces[1].etag);
+}
+
+// A copy that comes back to an appliance that has lost it.
+class FetchTest : public CopyTest {
+ protected:
+  void SetUp() override {
+    CopyTest::SetUp();
+    for (int i = 0; i < 20; ++i) names_.push_back("backups/b/small-" + std::to_string(i));
+    names_.insert(names_.end(), {"backups/b/velero-backup.json", "backups/b/large"});
+    for (const std::string& name : names_) before_[name] = here(name);
+    ASSERT_TRUE(copy());
+    for (const std::string& name : names_) ASSERT_TRUE(fixture_.remove("holdfast", kPrefix + name));
+  }
+
+  std::pair<std::string, std::string> here(const std::string& name) {
+    const auto reader = fixture_.store().get("holdfast", kPrefix + name, {});
+    const auto body = fixture_.get("holdfast", kPrefix + name);
+    return reader && body ? std::pair(*body, (*reader)->info().etag) : std::pair<std::string, std::string>();
+  }
+
+  Result<void> fetch() {
+    CopyProgress progress;
+    return fetch_unit(site_, unit_, {&fixture_.store(), "holdfast", kPrefix}, {4, 64 << 20}, progress, {});
+  }
+
+  std::vector<std::string> names_;
+  std::map<std::string, std::pair<std::string, std::string>> before_;  // body and ETag by name
+};
+
+TEST_F(FetchTest, EverythingIsAsItWas) {
+  const auto fetched = fetch();
+  ASSERT_TRUE(fetched) << fetched.error().message();
+  for (const std::string& name : names_) EXPECT_EQ(before_[name], here(name)) << name;
+  const auto again = fetch();
+  ASSERT_FALSE(again);
+  EXPECT_EQ(Code::kAlreadyExists, again.error().code());
+}
+
+TEST_F(FetchTest, OtherBytesAreFoundAndNothingIsVisible) {
+  for (const std::string& name : names_) {
+    const std::string good = site_.objects()[kPrefix + name];
+    std::string bad = good;
+    if (bad.empty()) continue;
+    for (const std::string& other : names_) ASSERT_TRUE(fixture_.remove("holdfast", kPrefix + other));
+    bad[bad.size() / 2] = static_cast<char>(bad[bad.size() / 2] ^ 4);
+    site_.set(kPrefix + name, bad);
+    const auto fetched = fetch();
+    ASSERT_FALSE(fetched) << name;
+    EXPECT_EQ(Code::kCorrupt, fetched.error().code()) << name;
+    EXPECT_NE(std::string::npos, fetched.error().message().find(name)) << fetched.error().message();
+    EXPECT_EQ("", here("backups/b/velero-backup.json").first) << name;
+    site_.set(kPrefix + name, good);
+  }
+  EXPECT_TRUE(fetch());
+}
+
+TEST_F(FetchTest, CutOffAnywhereItGoesOn) {
+  for (int cut = 0;; ++cut) {
+    std::atomic<int> calls{0};
+    site_.mishap = [&](const std::string&) { return calls++ >= cut ? Mishap::kRefused : Mishap::kNone; };
+    const auto fetched = fetch();
+    if (fetched) break;
+    EXPECT_EQ(Code::kUnavailable, fetched.error().code()) << fetched.error().message();
+    EXPECT_EQ("", here("backups/b/velero-backup.json").first) << "cut at call " << cut;
+    ASSERT_LT(cut, 100);
+  }
+  for (const std::string& name : names_) EXPECT_EQ(before_[name], here(name)) << name;
+}
+
+TEST_F(FetchTest, AMarkerLeadsNowhereElse) {
+  UnitObject outside;
+  outside.key = "backups/other/velero-backup.json";
+  site_.set(marker_key(unit_), marker_body(unit_, {outside}));
+  const auto fetched = fetch();
+  ASSERT_FALSE(fetched);
+  EXPECT_EQ(Code::kCorrupt, fetched.error().code());
+}
+
+// The line of a site, with a store that can be made to fail.
+class SiteQueueTest : public CopyTest {
+ protected:
+  void SetUp() override {
+    CopyTest::SetUp();
+    auto store = std::make_unique<MemoryRemote>();
+    far_ = store.get();
+    queue_ = std::make_unique<SiteQueue>("dr", std::move(store), CopyLimits{4, 1 << 20}, [this](const std::string&, RemoteStore&) -> Result<void> {
+      if (fenced_) return error(Code::kFailedPrecondition, "another one acts");
+      return {};
+    }, [this] { ++copied_; });
+  }
+
+  void run(CopyJob::Kind kind) {
+    ASSERT_TRUE(queue_->add({kind, {&fixture_.store(), "holdfast", kPrefix}, unit_}));
+    while (!queue_->idle()) std::this_thread::yield();
+  }
+  CopyStatus only() {
+    const auto all = queue_->copies();
+    EXPECT_EQ(1U, all.size());
+    return all.empty() ? CopyStatus() : all.front();
+  }
+
+  MemoryRemote* far_ = nullptr;
+  std::atomic<bool> fenced_{false};
+  std::atomic<int> copied_{0};
+  std::unique_ptr<SiteQueue> queue_;
+};
+
+TEST_F(SiteQueueTest, OnlyACopyThatCameToBeIsTold) {
+  far_->mishap = [](const std::string&) { return Mishap::kRefused; };
+  run(CopyJob::Kind::kCopy);
+  EXPECT_EQ("failed", only().state);
+  EXPECT_NE("", only().reason);
+  EXPECT_EQ(0, copied_) << "whoever is told asks for it again at once";
+  far_->mishap = nullptr;
+  run(CopyJob::Kind::kCopy);
+  EXPECT_TRUE(queue_->copies().empty());
+  queue_.reset();  // its thread has told by then
+  EXPECT_EQ(1, copied_);
+}
+
+TEST_F(SiteQueueTest, AnApplianceThatDoesNotActWritesNothing) {
+  fenced_ = true;
+  run(CopyJob::Kind::kCopy);
+  EXPECT_EQ("failed", only().state);
+  EXPECT_EQ("another one acts", only().reason);
+  EXPECT_EQ(0U, far_->requests());
+}
+
+TEST_F(SiteQueueTest, ChecksAndFetchesSayHowTheyEnded) {
+  run(CopyJob::Kind::kCopy);
+  run(CopyJob::Kind::kCheck);
+  EXPECT_EQ("whole", only().state);
+  run(CopyJob::Kind::kFetch);
+  EXPECT_EQ("failed", only().state) << "it is here";
+  for (const auto& [key, body] : far_->objects()) {
+    if (key.starts_with(kPrefix)) {
+      ASSERT_TRUE(fixture_.remove("holdfast", key));
+    }
+  }
+  fenced_ = true;  // nothing is written there
+  run(CopyJob::Kind::kFetch);
+  EXPECT_EQ("fetched", only().state);
+  EXPECT_EQ(22U, only().objects_done);
+}
+
+TEST_F(SiteQueueTest, TheLastHundredAreKnown) {
+  for (int i = 0; i < 103; ++i) {
+    unit_.backup = "none-" + std::to_string(i);
+    run(CopyJob::Kind::kCheck);
+  }
+  const auto known = queue_->copies();
+  ASSERT_EQ(100U, known.size());
+  EXPECT_EQ("none-3", known.front().backup);
 }
 
 }  // namespace

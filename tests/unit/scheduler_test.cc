@@ -91,7 +91,7 @@ class SchedulerTest : public testing::Test {
   }
 
   void start() {
-    scheduler_ = std::make_unique<Scheduler>(SchedulerParts{&settings_, &clusters_, &clock_, &random_, [this] { return clock_is_sure_; }, {}, {}});
+    scheduler_ = std::make_unique<Scheduler>(SchedulerParts{&settings_, &clusters_, &clock_, &random_, [this] { return may_remove_; }, {}, {}});
     scheduler_->load();
   }
 
@@ -120,7 +120,7 @@ class SchedulerTest : public testing::Test {
   SeededRandom random_{7};
   MemorySettings settings_;
   SimulatedClusters clusters_{clock_};
-  bool clock_is_sure_ = true;
+  bool may_remove_ = true;
   std::unique_ptr<Scheduler> scheduler_;
 };
 
@@ -351,10 +351,10 @@ TEST_F(SchedulerTest, AnotherVersionGoesOnFromNow) {
 TEST_F(SchedulerTest, RemovesWhatNoRuleKeepsAndNothingWhileTheClockIsInDoubt) {
   ASSERT_TRUE(scheduler_->apply_policy("name: p\ncluster: prod\ntiers:\n- {name: t, schedule: 0 * * * *, retention: {last: 2}}\n"));
   go_on(5 * kHour + 2 * kMinute);
-  clock_is_sure_ = false;
+  may_remove_ = false;
   scheduler_->remove_expired({});
   EXPECT_EQ(5U, clusters_.point_names().size());
-  clock_is_sure_ = true;
+  may_remove_ = true;
   scheduler_->remove_expired({});
   EXPECT_EQ((std::vector<std::string>{"p-t-20260301040000", "p-t-20260301050000"}), clusters_.point_names());
   // A tier that is no more keeps what it had.
