@@ -41,7 +41,11 @@ struct TierStatus {
   std::string name, schedule, time_zone;
   int64_t next_ms = 0;  // 0: never, or paused
   TierTotals totals;
+  int64_t rpo_ms = 0;         // how old the newest good restore point is; before the first one: how long there has been none
+  int64_t rpo_target_ms = 0;  // 0: none
   std::vector<PolicyRun> runs;  // the latest, oldest first
+
+  bool violates_rpo() const { return rpo_target_ms > 0 && rpo_ms > rpo_target_ms; }
 
   // The latest that made a restore point or failed to; nullptr: none is known.
   const PolicyRun* last_ended() const;

@@ -8,6 +8,7 @@
 #include "daemon/policies.h"
 #include "daemon/recovery.h"
 #include "daemon/sites.h"
+#include "daemon/webhooks.h"
 #include "storage/bucket_store.h"
 
 namespace holdfast {
@@ -158,6 +159,7 @@ struct Services {
   PolicyService* policies = nullptr;
   SiteService* sites = nullptr;
   RecoveryService* recovery = nullptr;
+  WebhookService* webhooks = nullptr;
 };
 
 }  // namespace holdfast

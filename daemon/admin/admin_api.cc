@@ -8,6 +8,7 @@
 #include "daemon/admin/policy_api.h"
 #include "daemon/admin/recovery_api.h"
 #include "daemon/admin/site_api.h"
+#include "daemon/admin/webhook_api.h"
 #include "storage/net/offload.h"
 
 namespace holdfast {
@@ -122,6 +123,7 @@ class AdminApi {
       if (c.path[1] == "clusters") return serve_clusters(*o_.services.clusters, c);
       if (c.path[1] == "sites") return serve_sites(*o_.services.sites, c);
       if (c.path[1] == "recovery") return serve_recovery(*o_.services.recovery, c);
+      if (c.path[1] == "webhooks") return serve_webhooks(*o_.services.webhooks, c);
       if (c.path[1] == "policies") return serve_policies(*o_.services.policies, c);
     }
     return error(Code::kNotFound, "no such resource");
@@ -132,7 +134,8 @@ class AdminApi {
     for (const PoolStatus& p : o_.services.pools->pools()) pools.push_back(to_json(p));
     return json_response(json::object{{"ready", o_.ready()}, {"pools", pools}, {"buckets", o_.services.buckets->buckets().size()},
                                       {"clusters", clusters_json(*o_.services.clusters)}, {"policies", policies_json(*o_.services.policies)},
-                                      {"recovery_alarms", texts(o_.services.recovery->alarms())}, {"site_alarms", texts(o_.services.sites->alarms())}});
+                                      {"recovery_alarms", texts(o_.services.recovery->alarms())}, {"site_alarms", texts(o_.services.sites->alarms())},
+                                      {"webhook_alarms", texts(o_.services.webhooks->alarms())}});
   }
 
   Result<HttpResponse> route_pools(const AdminCall& c) {

@@ -33,6 +33,19 @@ Result<std::string> text_field(const json::object& body, const char* name) {
   return std::string(v->as_string());
 }
 
+Result<std::vector<std::string>> texts_field(const json::object& body, const char* name) {
+  std::vector<std::string> out;
+  const json::value* v = body.if_contains(name);
+  if (v == nullptr) return out;
+  const json::array* list = v->if_array();
+  for (size_t i = 0; list != nullptr && i < list->size(); ++i) {
+    if ((*list)[i].is_string()) out.emplace_back((*list)[i].get_string());
+    else list = nullptr;
+  }
+  if (list == nullptr) return error(Code::kInvalidArgument, "\"" + std::string(name) + "\" is not a list of texts");
+  return out;
+}
+
 Result<bool> flag_field(const json::object& body, const char* name, bool otherwise) {
   const json::value* v = body.if_contains(name);
   if (v == nullptr) return otherwise;

@@ -28,6 +28,8 @@ inline boost::json::array texts(const std::vector<std::string>& list) { return b
 std::string time_text(int64_t unix_ms);
 // A text of the body; empty when absent. kInvalidArgument when it is something else.
 Result<std::string> text_field(const boost::json::object& body, const char* name);
+// A list of texts of the body; empty when absent. kInvalidArgument when it is something else.
+Result<std::vector<std::string>> texts_field(const boost::json::object& body, const char* name);
 // A boolean of the body; `otherwise` when absent.
 Result<bool> flag_field(const boost::json::object& body, const char* name, bool otherwise);
 

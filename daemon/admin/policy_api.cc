@@ -24,7 +24,8 @@ std::string problem_of(const TierStatus& t) {
 json::object to_json(const TierStatus& t, bool with_runs) {
   json::object o{{"name", t.name}, {"schedule", t.schedule}, {"next", time_text(t.next_ms)}, {"completed", t.totals.completed},
                  {"partially_failed", t.totals.partially_failed}, {"failed", t.totals.failed}, {"skipped", t.totals.skipped},
-                 {"last_completed", time_text(t.totals.last_completed_ms)}, {"last_point", time_text(t.totals.last_point_ms)}, {"problem", problem_of(t)}};
+                 {"last_completed", time_text(t.totals.last_completed_ms)}, {"last_point", time_text(t.totals.last_point_ms)}, {"problem", problem_of(t)},
+                 {"rpo_seconds", t.rpo_ms / 1000}, {"rpo_target_seconds", t.rpo_target_ms / 1000}, {"rpo_violated", t.violates_rpo()}};
   json::array runs;
   for (const PolicyRun& r : t.runs) {
     if (with_runs || &r == &t.runs.back()) runs.push_back(to_json(r));

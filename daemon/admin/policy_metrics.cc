@@ -20,7 +20,7 @@ int64_t last_status(const TierStatus& t) {
 
 int64_t whole(uint64_t count) { return static_cast<int64_t>(count); }
 
-constexpr std::array<Metric, 9> kMetrics{{
+constexpr std::array<Metric, 11> kMetrics{{
     {"velero_backup_attempt_total", "counter", [](const PolicyStatus&, const TierStatus& t) { return whole(t.totals.completed + t.totals.partially_failed + t.totals.failed); }},
     {"velero_backup_success_total", "counter", [](const PolicyStatus&, const TierStatus& t) { return whole(t.totals.completed); }},
     {"velero_backup_partial_failure_total", "counter", [](const PolicyStatus&, const TierStatus& t) { return whole(t.totals.partially_failed); }},
@@ -29,6 +29,8 @@ constexpr std::array<Metric, 9> kMetrics{{
     {"velero_backup_last_status", "gauge", [](const PolicyStatus&, const TierStatus& t) { return last_status(t); }},
     {"holdfast_policy_skipped_total", "counter", [](const PolicyStatus&, const TierStatus& t) { return whole(t.totals.skipped); }},
     {"holdfast_policy_last_point_timestamp", "gauge", [](const PolicyStatus&, const TierStatus& t) { return t.totals.last_point_ms / 1000; }},
+    {"holdfast_policy_rpo_seconds", "gauge", [](const PolicyStatus&, const TierStatus& t) { return t.rpo_ms / 1000; }},
+    {"holdfast_policy_rpo_target_seconds", "gauge", [](const PolicyStatus&, const TierStatus& t) { return t.rpo_target_ms / 1000; }},
     {"holdfast_policy_paused", "gauge", [](const PolicyStatus& p, const TierStatus&) { return int64_t{p.paused}; }},
 }};
 

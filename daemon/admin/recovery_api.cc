@@ -18,15 +18,7 @@ json::object to_json(const RecoveryStatus& s) {
 
 Result<HttpResponse> activate(RecoveryService& recovery, const json::object& body) {
   HF_CHECK(only_keys(body, {"unfenced_sites"}));
-  std::vector<std::string> unfenced;
-  if (const json::value* names = body.if_contains("unfenced_sites")) {
-    const json::array* list = names->if_array();
-    for (size_t i = 0; list != nullptr && i < list->size(); ++i) {
-      if (!(*list)[i].is_string()) list = nullptr;
-      else unfenced.emplace_back((*list)[i].get_string());
-    }
-    if (list == nullptr) return error(Code::kInvalidArgument, "\"unfenced_sites\" is not a list of names");
-  }
+  HF_TRY(const auto unfenced, texts_field(body, "unfenced_sites"));
   HF_CHECK(recovery.activate(unfenced));
   return json_response(to_json(recovery.status()));
 }

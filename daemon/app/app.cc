@@ -14,6 +14,7 @@
 #include "daemon/app/secrets.h"
 #include "daemon/clusters/cluster_service.h"
 #include "daemon/identity.h"
+#include "daemon/notifier/notifier.h"
 #include "daemon/recovery/local_recovery.h"
 #include "daemon/replicator/replicator.h"
 #include "daemon/replicator/site_probe.h"
@@ -122,6 +123,7 @@ class Daemon {
     replicator_.reset();
     clusters_.reset();  // ends running backups
     scheduler_.reset();
+    notifier_.reset();
     local_pools_.reset();
     for (auto& pool : pools_) pool->close();
   }
@@ -141,6 +143,7 @@ class Daemon {
     recovery_ = std::make_unique<LocalRecovery>(recovery_parts());
     HF_CHECK(recovery_->load());
     const std::string id = recovery_->status().appliance;
+    notifier_ = std::make_unique<Notifier>(NotifierParts{store_.get(), &clock_, id});
     clusters_ = std::make_unique<LocalClusters>(ClusterServiceParts{store_.get(), store_.get(), store_.get(), store_.get(), &clock_, &random_, id,
                                                                      [this] { return may_remove(); }, [this] { scheduler_->wake(); }, c_.state_dir, face()});
     backup_maker_ = std::make_unique<ClusterBackupMaker>(*clusters_);
@@ -195,6 +198,7 @@ class Daemon {
     };
     parts.on_new_point = [this] { replicator_->wake(); };
     parts.is_active = [this] { return recovery_->is_active(); };
+    parts.tell = [this](Event event) { notifier_->tell(std::move(event)); };
     return parts;
   }
 
@@ -266,7 +270,7 @@ class Daemon {
 
   Result<void> start_admin() {
     AdminApiOptions options;
-    options.services = {store_.get(), store_.get(), local_pools_.get(), clusters_.get(), scheduler_.get(), replicator_.get(), recovery_.get()};
+    options.services = {store_.get(), store_.get(), local_pools_.get(), clusters_.get(), scheduler_.get(), replicator_.get(), recovery_.get(), notifier_.get()};
     options.metrics = &metrics_;
     options.random = &random_;
     options.workers = &workers_;
@@ -297,6 +301,7 @@ class Daemon {
   std::vector<std::unique_ptr<Pool>> pools_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<LocalPools> local_pools_;
+  std::unique_ptr<Notifier> notifier_;    // outlives all that tell it
   std::unique_ptr<Scheduler> scheduler_;  // outlives the clusters, which tell it of ended backups
   std::unique_ptr<LocalClusters> clusters_;
   std::unique_ptr<ClusterBackupMaker> backup_maker_;

@@ -131,10 +131,14 @@ void add_status_command(CLI::App& app, CliContext& c) {
         return error(Code::kUnavailable, "cluster \"" + text_at(cluster, "name") + "\": its velero.io objects are not served: " + text_at(cluster, "role_reason"));
       }
       for (const json::value& alarm : answer.at("site_alarms").as_array()) return error(Code::kUnavailable, text_of(alarm));
+      for (const json::value& alarm : answer.at("webhook_alarms").as_array()) return error(Code::kUnavailable, text_of(alarm));
       for (const json::value& policy : answer.at("policies").as_array()) {
         for (const json::value& tier : policy.at("tiers").as_array()) {
-          if (text_at(tier, "problem").empty()) continue;
-          return error(Code::kUnavailable, "policy \"" + text_at(policy, "name") + "\", tier \"" + text_at(tier, "name") + "\": the last run is " + text_at(tier, "problem"));
+          const std::string which = "policy \"" + text_at(policy, "name") + "\", tier \"" + text_at(tier, "name") + "\": ";
+          if (!text_at(tier, "problem").empty()) return error(Code::kUnavailable, which + "the last run is " + text_at(tier, "problem"));
+          if (tier.at("rpo_violated").as_bool()) {
+            return error(Code::kUnavailable, which + "the newest good restore point is " + age_text(number_at(tier, "rpo_seconds")) + " old, or there is none; the target is " + age_text(number_at(tier, "rpo_target_seconds")));
+          }
         }
       }
       return {};

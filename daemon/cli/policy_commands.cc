@@ -62,6 +62,9 @@ Result<void> describe(const CliContext& c, const std::string& name) {
   for (const json::value& t : p.at("tiers").as_array()) {
     std::cout << "\ntier " << text_at(t, "name") << ": " << text_at(t, "schedule") << "; next " << dash(text_at(t, "next")) << "; " << number_at(t, "completed") << " completed, "
               << number_at(t, "partially_failed") << " partially failed, " << number_at(t, "failed") << " failed, " << number_at(t, "skipped") << " skipped\n";
+    const uint64_t target = number_at(t, "rpo_target_seconds");
+    std::cout << "newest good restore point: " << (text_at(t, "last_point").empty() ? "none" : age_text(number_at(t, "rpo_seconds")) + " old") << (target == 0 ? "" : ", target " + age_text(target))
+              << (t.at("rpo_violated").as_bool() ? ", VIOLATED" : "") << "\n";
     std::vector<std::vector<std::string>> rows;
     for (const json::value& r : t.at("runs").as_array()) {
       rows.push_back({text_at(r, "id"), text_at(r, "due"), text_at(r, "trigger"), text_at(r, "state"), text_at(r, "attempt"), dash(text_at(r, "finished")), dash(text_at(r, "backup")), text_at(r, "reason")});

@@ -90,9 +90,15 @@ Result<std::shared_ptr<SiteQueue>> Replicator::queue_of(const std::string& site)
       queues_.erase(site);
       return std::unexpected(store.error());
     }
-    queue = std::make_shared<SiteQueue>(site, std::move(*store), p_.limits, p_.confirm, [this] { wake(); });
+    queue = std::make_shared<SiteQueue>(site, std::move(*store), p_.limits, p_.confirm, [this, site](const CopyStatus& ended) { copy_ended(site, ended); });
   }
   return queue;
+}
+
+void Replicator::copy_ended(const std::string& site, const CopyStatus& ended) {
+  // One that failed is asked for again by the next pass, in its time.
+  if (ended.state != "failed") return wake();
+  if (p_.tell) p_.tell({EventKind::kCopyFailed, ended.cluster, "", "", ended.backup, site, "it is not copied to site \"" + site + "\": " + ended.reason, p_.clock->wall_ms()});
 }
 
 Result<CopySource> Replicator::source_of(const std::string& cluster) const {
@@ -232,7 +238,9 @@ void Replicator::pass(const std::stop_token& stop) {
     const std::string problem = l.units ? l.points.error().message() : l.units.error().message();
     spdlog::warn("policy {}, tier {}: nothing can be copied to site {}: {}", order.policy, order.tier, order.copy.site, problem);
     std::lock_guard lock(mutex_);
-    known_[{order.policy, order.tier, order.copy.site}].problem = problem;
+    Known& known = known_[{order.policy, order.tier, order.copy.site}];
+    if (p_.tell && known.problem.empty()) p_.tell({EventKind::kSiteProblem, order.cluster, order.policy, order.tier, "", order.copy.site, "nothing can be copied to site \"" + order.copy.site + "\": " + problem, p_.clock->wall_ms()});
+    known.problem = problem;
   }
 }
 

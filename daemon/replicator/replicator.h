@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 
+#include "daemon/events.h"
 #include "daemon/replicator/order_plan.h"
 #include "daemon/replicator/site_queue.h"
 #include "daemon/replicator/site_registry.h"
@@ -23,6 +24,7 @@ struct ReplicatorParts {
   std::function<std::vector<CopyOrder>()> orders;  // what policies want copied
   std::function<bool()> may_remove;             // false: nothing is removed at sites
   std::function<void(const std::string& policy)> on_news;  // fewer of its copies are due than before
+  EventSink tell = {};                      // empty: nobody listens
   std::function<bool()> is_active;          // false: nothing is copied or removed at sites
   ConfirmSite confirm;                      // before each write to a site
   CopyLimits limits;
@@ -58,6 +60,7 @@ class Replicator final : public SiteService {
  private:
   // Made when it is first needed.
   Result<std::shared_ptr<SiteQueue>> queue_of(const std::string& site);
+  void copy_ended(const std::string& site, const CopyStatus& ended);
   Result<CopySource> source_of(const std::string& cluster) const;
   Result<SiteUnit> unit_at(RemoteStore& site, const std::string& cluster, const std::string& backup) const;
 

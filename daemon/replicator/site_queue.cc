@@ -23,8 +23,8 @@ const char* running_state(CopyJob::Kind kind) {
 
 }  // namespace
 
-SiteQueue::SiteQueue(std::string name, std::unique_ptr<RemoteStore> store, CopyLimits limits, ConfirmSite confirm, std::function<void()> on_copied)
-    : name_(std::move(name)), store_(std::move(store)), limits_(limits), confirm_(std::move(confirm)), on_copied_(std::move(on_copied)), worker_([this](std::stop_token stop) { work(stop); }) {}
+SiteQueue::SiteQueue(std::string name, std::unique_ptr<RemoteStore> store, CopyLimits limits, ConfirmSite confirm, std::function<void(const CopyStatus&)> on_end)
+    : name_(std::move(name)), store_(std::move(store)), limits_(limits), confirm_(std::move(confirm)), on_end_(std::move(on_end)), worker_([this](std::stop_token stop) { work(stop); }) {}
 
 SiteQueue::~SiteQueue() {
   worker_.request_stop();
@@ -80,13 +80,18 @@ void SiteQueue::copy(const std::shared_ptr<Entry>& entry, const std::stop_token&
     spdlog::info("backup {} of cluster {} is copied to site {}", unit.backup, unit.cluster, name_);
     copied = copy_unit(entry->job.source, *store_, unit, limits_, entry->progress, stop);
   }
+  CopyStatus ended;
   {
     std::lock_guard lock(mutex_);
-    if (!copied) return fail(*entry, "it cannot be copied there", copied.error());
-    spdlog::info("backup {} of cluster {} is at site {}: {} objects, {} bytes", unit.backup, unit.cluster, name_, entry->progress.objects.load(), entry->progress.bytes.load());
-    entries_.remove(entry);
+    if (copied) {
+      spdlog::info("backup {} of cluster {} is at site {}: {} objects, {} bytes", unit.backup, unit.cluster, name_, entry->progress.objects.load(), entry->progress.bytes.load());
+      entries_.remove(entry);
+    } else {
+      fail(*entry, "it cannot be copied there", copied.error());
+    }
+    ended = entry->status;
   }
-  on_copied_();  // not of one that failed: it would be asked for again at once
+  on_end_(ended);
 }
 
 void SiteQueue::check(const std::shared_ptr<Entry>& entry, const std::stop_token& stop) {

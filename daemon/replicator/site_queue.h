@@ -24,8 +24,8 @@ using ConfirmSite = std::function<Result<void>(const std::string& name, RemoteSt
 // Thread-safe. Its end stops what runs and waits for it.
 class SiteQueue {
  public:
-  // `on_copied`: after every copy that came to be, on its thread.
-  SiteQueue(std::string name, std::unique_ptr<RemoteStore> store, CopyLimits limits, ConfirmSite confirm, std::function<void()> on_copied);
+  // `on_end`: after every copy, on its thread.
+  SiteQueue(std::string name, std::unique_ptr<RemoteStore> store, CopyLimits limits, ConfirmSite confirm, std::function<void(const CopyStatus&)> on_end);
   ~SiteQueue();
 
   RemoteStore& store() { return *store_; }
@@ -54,7 +54,7 @@ class SiteQueue {
   const std::unique_ptr<RemoteStore> store_;
   const CopyLimits limits_;
   const ConfirmSite confirm_;
-  const std::function<void()> on_copied_;
+  const std::function<void(const CopyStatus&)> on_end_;
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
   std::list<std::shared_ptr<Entry>> entries_;

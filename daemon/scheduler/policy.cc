@@ -93,7 +93,7 @@ json::object backup_of(const PolicyFields& policy, const PolicyFields& tier) {
 
 PolicyTier tier_of(const PolicyFields& policy, const std::string& policy_name, const json::value& given, const std::string& path) {
   const PolicyFields f(given, path);
-  f.only({"name", "schedule", "timeZone", "backup", "missed", "overlap", "startWithin", "deadline", "jitter", "retries", "retention", "copies"});
+  f.only({"name", "schedule", "timeZone", "backup", "missed", "overlap", "startWithin", "deadline", "jitter", "retries", "retention", "copies", "rpo"});
   PolicyTier tier;
   tier.name = f.name("name");
   if (backup_stem(policy_name, tier.name).size() > kMaxStemBytes) f.refuse("name", "the names of policy and tier have more than " + std::to_string(kMaxStemBytes - 1) + " characters together");
@@ -116,6 +116,7 @@ PolicyTier tier_of(const PolicyFields& policy, const std::string& policy_name, c
   tier.jitter_ms = f.length_ms("jitter", 0);
   if (tier.jitter_ms > 24 * kHourMs) f.refuse("jitter", "it is more than a day");
   if (tier.jitter_ms >= tier.deadline_ms) f.refuse("jitter", "it leaves nothing of the deadline");
+  tier.rpo_ms = f.length_ms("rpo", 0);
   tier.retries = retries_of(f);
   tier.retention = retention_of(f);
   tier.copies = copies_of(f);

@@ -35,6 +35,7 @@ struct PolicyTier {
   int64_t start_within_ms = 300'000;    // later than this it counts as missed
   int64_t deadline_ms = 86'400'000;     // from when it was due or, when that was missed, from when it was made up for
   int64_t jitter_ms = 0;                // begins at random within so long
+  int64_t rpo_ms = 0;                   // the newest good restore point is to be no older; 0: no target
   RetryRule retries;
   RetentionRule retention;
   std::vector<TierCopy> copies;

@@ -96,6 +96,7 @@ TierFacts RunStore::load(const std::string& policy, const std::string& tier) con
   const json::object stored = parsed(settings_.setting(tier_key(policy, tier)));
   facts.schedule = text(stored, "schedule");
   facts.handled_ms = whole(stored, "handled_ms");
+  facts.since_ms = whole(stored, "since_ms");
   facts.next_id = std::max<uint64_t>(count(stored, "next_id"), 1);
   take_totals(stored, facts.totals);
   for (const std::string& key : settings_.setting_names(run_prefix(policy, tier))) {
@@ -112,7 +113,7 @@ TierFacts RunStore::load(const std::string& policy, const std::string& tier) con
 }
 
 Result<void> RunStore::put_tier(const std::string& policy, const std::string& tier, const TierFacts& facts) {
-  json::object o{{"schedule", facts.schedule}, {"handled_ms", facts.handled_ms}, {"next_id", facts.next_id}};
+  json::object o{{"schedule", facts.schedule}, {"handled_ms", facts.handled_ms}, {"since_ms", facts.since_ms}, {"next_id", facts.next_id}};
   put_totals(o, facts.totals);
   return settings_.put_setting(tier_key(policy, tier), json::serialize(o));
 }

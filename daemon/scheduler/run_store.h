@@ -12,6 +12,7 @@ namespace holdfast {
 struct TierFacts {
   std::string schedule;    // by which its times were counted
   int64_t handled_ms = 0;  // times up to here are seen to
+  int64_t since_ms = 0;    // when it was first known; 0: not kept yet
   uint64_t next_id = 1;
   TierTotals totals;
   std::deque<PolicyRun> runs;  // oldest first

@@ -20,6 +20,7 @@ struct SchedulerParts {
   std::function<bool()> may_remove;  // false: no restore point is removed
   WhyItStays why_it_stays;              // empty: nothing but rules holds restore points
   std::function<void()> on_new_point;   // a run has completed; empty: nobody asks
+  EventSink tell = {};                   // empty: nobody listens
   std::function<bool()> is_active = {};  // false: nothing runs; empty: it always does
 };
 
@@ -63,7 +64,7 @@ class Scheduler final : public PolicyService {
     std::map<std::string, Tier> tiers;
   };
 
-  TierSurroundings surroundings() { return {&runs_, p_.maker, p_.clock, p_.random}; }
+  TierSurroundings surroundings() { return {&runs_, p_.maker, p_.clock, p_.random, p_.tell}; }
   Result<void> store(const Policy& policy);
   Result<void> install(std::shared_ptr<const Policy> policy);
   Result<Entry*> find(const std::string& name);

@@ -36,6 +36,7 @@ std::string stamp(int64_t unix_ms) {
 TierRunner::TierRunner(TierSurroundings surroundings, std::shared_ptr<const Policy> policy, const PolicyTier& tier)
     : s_(surroundings), policy_(std::move(policy)), tier_(&tier), facts_(s_.runs->load(policy_->name, tier.name)) {
   if (facts_.schedule.empty()) facts_.handled_ms = s_.clock->wall_ms();
+  if (facts_.since_ms == 0) facts_.since_ms = s_.clock->wall_ms();
 }
 
 PolicyRun* TierRunner::open_run() {
@@ -88,6 +89,7 @@ int64_t TierRunner::advance() {
     if (policy_->paused) HF_CHECK(skip_paused());
     else HF_CHECK(take_due());
     HF_CHECK(see_to_open_runs());
+    watch_rpo();
     return prune();
   };
   if (const auto done = all(); !done) {
@@ -143,6 +145,7 @@ Result<void> TierRunner::skip(int64_t due_ms, uint64_t missed, const std::string
     return saved;
   }
   spdlog::warn("policy {}, tier {}: {} is skipped: {}", policy_->name, tier_->name, rfc3339(due_ms), why);
+  tell(EventKind::kRunMissed, nullptr, "the run of " + rfc3339(due_ms) + " is skipped: " + why);
   facts_.handled_ms = due_ms;
   return {};
 }
@@ -169,6 +172,7 @@ Result<void> TierRunner::take_due() {
     forget_last();
     return saved;
   }
+  if (missed > 0 || late) tell(EventKind::kRunMissed, nullptr, std::to_string(missed + (late ? 1 : 0)) + " runs up to " + rfc3339(*due_ms) + " were missed; one run makes up for them");
   facts_.handled_ms = *due_ms;
   return {};
 }
@@ -290,7 +294,41 @@ Result<void> TierRunner::finish(PolicyRun& run, State state) {
   }
   if (state == State::kCompleted) spdlog::info("policy {}, tier {}: run {} completed", policy_->name, tier_->name, run.id);
   else spdlog::warn("policy {}, tier {}: run {} is {}: {}", policy_->name, tier_->name, run.id, name_of(state), run.reason);
+  tell_end(run);
+  watch_rpo();
   return {};
+}
+
+void TierRunner::tell(EventKind kind, const PolicyRun* run, std::string text) const {
+  if (s_.tell) s_.tell({kind, policy_->cluster, policy_->name, tier_->name, run == nullptr ? "" : run->backup, "", std::move(text), s_.clock->wall_ms()});
+}
+
+void TierRunner::tell_end(const PolicyRun& run) const {
+  const std::string why = run.reason.empty() ? "" : ": " + run.reason;
+  switch (run.state) {
+    case State::kCompleted: return tell(EventKind::kBackupCompleted, &run, "backup " + run.backup + " completed with " + std::to_string(run.items) + " items");
+    case State::kPartiallyFailed: return tell(EventKind::kBackupPartiallyFailed, &run, "backup " + run.backup + " lacks something" + why);
+    case State::kFailed: return tell(EventKind::kBackupFailed, &run, "run " + std::to_string(run.id) + " failed" + why);
+    case State::kWaiting:
+    case State::kRunning:
+    case State::kSkipped: return;  // somebody paused the policy
+  }
+}
+
+int64_t TierRunner::rpo_ms() const {
+  const int64_t from_ms = facts_.totals.last_point_ms != 0 ? facts_.totals.last_point_ms : facts_.since_ms;
+  return std::max<int64_t>(s_.clock->wall_ms() - from_ms, 0);
+}
+
+// Told once, until there is a restore point again that is young enough.
+void TierRunner::watch_rpo() {
+  const bool violated = tier_->rpo_ms > 0 && rpo_ms() > tier_->rpo_ms;
+  if (violated && !rpo_told_) {
+    const std::string what = facts_.totals.last_point_ms == 0 ? "there has been no good restore point for " : "the newest good restore point is older than ";
+    spdlog::warn("policy {}, tier {}: {}{}", policy_->name, tier_->name, what, length_text(tier_->rpo_ms));
+    tell(EventKind::kRpoViolated, nullptr, what + length_text(tier_->rpo_ms) + ", the target");
+  }
+  rpo_told_ = violated;
 }
 
 Result<void> TierRunner::prune() {
@@ -312,11 +350,12 @@ int64_t TierRunner::wait_ms() const {
     const int64_t deadline = cancelled_ || deadline_of_ != run->id ? kLookEveryMs : deadline_at_ms_ - s_.clock->monotonic_ms();
     wait = std::min({wait, own, std::max<int64_t>(deadline, 0)});
   }
+  if (tier_->rpo_ms > 0 && !rpo_told_) wait = std::min(wait, tier_->rpo_ms - rpo_ms() + 1);
   return std::max<int64_t>(wait, 0);
 }
 
 TierStatus TierRunner::status() const {
-  TierStatus status{tier_->name, tier_->schedule, tier_->time_zone, 0, facts_.totals, {facts_.runs.begin(), facts_.runs.end()}};
+  TierStatus status{tier_->name, tier_->schedule, tier_->time_zone, 0, facts_.totals, rpo_ms(), tier_->rpo_ms, {facts_.runs.begin(), facts_.runs.end()}};
   if (!policy_->paused) status.next_ms = tier_->times.next(facts_.handled_ms).value_or(0);
   return status;
 }

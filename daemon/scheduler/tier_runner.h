@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "daemon/events.h"
 #include "daemon/scheduler/backup_maker.h"
 #include "daemon/scheduler/run_store.h"
 #include "storage/base/clock.h"
@@ -16,6 +17,7 @@ struct TierSurroundings {
   BackupMaker* maker = nullptr;
   Clock* clock = nullptr;
   Random* random = nullptr;
+  EventSink tell;  // empty: nobody listens
 };
 
 // Not thread-safe.
@@ -58,6 +60,10 @@ class TierRunner {
   Result<void> see_to_open_runs();
   Result<void> prune();
   int64_t wait_ms() const;
+  int64_t rpo_ms() const;
+  void tell(EventKind kind, const PolicyRun* run, std::string text) const;
+  void tell_end(const PolicyRun& run) const;
+  void watch_rpo();
 
   void start_deadline(int64_t left_ms) { deadline_at_ms_ = s_.clock->monotonic_ms() + left_ms; }
   bool deadline_is_over() const { return s_.clock->monotonic_ms() >= deadline_at_ms_; }
@@ -70,6 +76,7 @@ class TierRunner {
   uint64_t deadline_of_ = 0;
   int64_t deadline_at_ms_ = 0;
   bool cancelled_ = false;
+  bool rpo_told_ = false;  // that it is violated
 };
 
 }  // namespace holdfast

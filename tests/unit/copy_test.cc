@@ -475,7 +475,7 @@ class SiteQueueTest : public CopyTest {
     queue_ = std::make_unique<SiteQueue>("dr", std::move(store), CopyLimits{4, 1 << 20}, [this](const std::string&, RemoteStore&) -> Result<void> {
       if (fenced_) return error(Code::kFailedPrecondition, "another one acts");
       return {};
-    }, [this] { ++copied_; });
+    }, [this](const CopyStatus& ended) { ++(ended.state == "failed" ? failed_ : copied_); });
   }
 
   void run(CopyJob::Kind kind) {
@@ -490,21 +490,22 @@ class SiteQueueTest : public CopyTest {
 
   MemoryRemote* far_ = nullptr;
   std::atomic<bool> fenced_{false};
-  std::atomic<int> copied_{0};
+  std::atomic<int> copied_{0}, failed_{0};
   std::unique_ptr<SiteQueue> queue_;
 };
 
-TEST_F(SiteQueueTest, OnlyACopyThatCameToBeIsTold) {
+TEST_F(SiteQueueTest, EveryEndIsToldAsWhatItIs) {
   far_->mishap = [](const std::string&) { return Mishap::kRefused; };
   run(CopyJob::Kind::kCopy);
   EXPECT_EQ("failed", only().state);
   EXPECT_NE("", only().reason);
-  EXPECT_EQ(0, copied_) << "whoever is told asks for it again at once";
+  EXPECT_EQ(0, copied_);
   far_->mishap = nullptr;
   run(CopyJob::Kind::kCopy);
   EXPECT_TRUE(queue_->copies().empty());
   queue_.reset();  // its thread has told by then
   EXPECT_EQ(1, copied_);
+  EXPECT_EQ(1, failed_);
 }
 
 TEST_F(SiteQueueTest, AnApplianceThatDoesNotActWritesNothing) {
