@@ -197,6 +197,7 @@ class Daemon {
       return std::string(replicator_->copy_is_due(p.policy, p.tier, p.point.name) ? "its copy is still due" : "");
     };
     parts.on_new_point = [this] { replicator_->wake(); };
+    parts.check_standing = [this] { return recovery_->check_standing(); };
     parts.is_active = [this] { return recovery_->is_active(); };
     parts.tell = [this](Event event) { notifier_->tell(std::move(event)); };
     return parts;

@@ -7,6 +7,7 @@
 
 #include "daemon/cli/calls.h"
 #include "daemon/cli/output.h"
+#include "daemon/duration.h"
 
 namespace holdfast {
 
@@ -115,6 +116,36 @@ Result<void> list_users(const CliContext& c) {
   return {};
 }
 
+std::string problem_of_cluster(const json::value& cluster) {
+  const std::string which = "cluster \"" + text_at(cluster, "name") + "\": ";
+  if (!text_at(cluster, "alarm").empty()) return which + text_at(cluster, "alarm");
+  if (!cluster.at("serve").as_bool() || text_at(cluster, "role") == "serving") return "";
+  return which + "its velero.io objects are not served: " + text_at(cluster, "role_reason");
+}
+
+std::string problem_of_tier(const std::string& policy, const json::value& tier) {
+  const std::string which = "policy \"" + policy + "\", tier \"" + text_at(tier, "name") + "\": ";
+  if (!text_at(tier, "problem").empty()) return which + "the last run is " + text_at(tier, "problem");
+  if (!tier.at("rpo_violated").as_bool()) return "";
+  const auto length = [&](const char* key) { return length_text(static_cast<int64_t>(number_at(tier, key)) * 1000); };
+  return which + "the newest good restore point is " + length("rpo_seconds") + " old, or there is none; the target is " + length("rpo_target_seconds");
+}
+
+// Everything that is not well, a line each.
+std::vector<std::string> problems_of(const json::value& status) {
+  std::vector<std::string> all;
+  if (!status.at("ready").as_bool()) all.push_back("not ready: a pool is not online");
+  for (const char* alarms : {"recovery_alarms", "site_alarms", "webhook_alarms"}) {
+    for (const json::value& alarm : status.at(alarms).as_array()) all.push_back(text_of(alarm));
+  }
+  for (const json::value& cluster : status.at("clusters").as_array()) all.push_back(problem_of_cluster(cluster));
+  for (const json::value& policy : status.at("policies").as_array()) {
+    for (const json::value& tier : policy.at("tiers").as_array()) all.push_back(problem_of_tier(text_at(policy, "name"), tier));
+  }
+  std::erase(all, "");
+  return all;
+}
+
 }  // namespace
 
 void add_status_command(CLI::App& app, CliContext& c) {
@@ -123,24 +154,9 @@ void add_status_command(CLI::App& app, CliContext& c) {
     c.run = [&c]() -> Result<void> {
       HF_TRY(const json::value answer, client_of(c).call("GET", "/v1/status"));
       HF_CHECK(print_pools(c, answer));
-      if (!answer.at("ready").as_bool()) return error(Code::kUnavailable, "not ready: a pool is not online");
-      for (const json::value& alarm : answer.at("recovery_alarms").as_array()) return error(Code::kUnavailable, text_of(alarm));
-      for (const json::value& cluster : answer.at("clusters").as_array()) {
-        if (!text_at(cluster, "alarm").empty()) return error(Code::kUnavailable, "cluster \"" + text_at(cluster, "name") + "\": " + text_at(cluster, "alarm"));
-        if (!cluster.at("serve").as_bool() || text_at(cluster, "role") == "serving") continue;
-        return error(Code::kUnavailable, "cluster \"" + text_at(cluster, "name") + "\": its velero.io objects are not served: " + text_at(cluster, "role_reason"));
-      }
-      for (const json::value& alarm : answer.at("site_alarms").as_array()) return error(Code::kUnavailable, text_of(alarm));
-      for (const json::value& alarm : answer.at("webhook_alarms").as_array()) return error(Code::kUnavailable, text_of(alarm));
-      for (const json::value& policy : answer.at("policies").as_array()) {
-        for (const json::value& tier : policy.at("tiers").as_array()) {
-          const std::string which = "policy \"" + text_at(policy, "name") + "\", tier \"" + text_at(tier, "name") + "\": ";
-          if (!text_at(tier, "problem").empty()) return error(Code::kUnavailable, which + "the last run is " + text_at(tier, "problem"));
-          if (tier.at("rpo_violated").as_bool()) {
-            return error(Code::kUnavailable, which + "the newest good restore point is " + age_text(number_at(tier, "rpo_seconds")) + " old, or there is none; the target is " + age_text(number_at(tier, "rpo_target_seconds")));
-          }
-        }
-      }
+      std::string all;
+      for (const std::string& problem : problems_of(answer)) all += (all.empty() ? "" : "\nholdfast: ") + problem;
+      if (!all.empty()) return error(Code::kUnavailable, all);
       return {};
     };
   });

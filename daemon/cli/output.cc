@@ -28,14 +28,6 @@ void print_table(const std::vector<std::string>& header, const std::vector<std::
 
 void print_json(const boost::json::value& value) { std::cout << boost::json::serialize(value) << "\n"; }
 
-std::string age_text(uint64_t seconds) {
-  const auto both = [](uint64_t large, const char* unit, uint64_t small, const char* small_unit) { return std::to_string(large) + unit + (small == 0 ? "" : std::to_string(small) + small_unit); };
-  if (seconds < 60) return std::to_string(seconds) + "s";
-  if (seconds < 3'600) return std::to_string(seconds / 60) + "m";
-  if (seconds < 86'400) return both(seconds / 3'600, "h", seconds / 60 % 60, "m");
-  return both(seconds / 86'400, "d", seconds / 3'600 % 24, "h");
-}
-
 std::string bytes_text(uint64_t bytes) {
   static constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
   auto value = static_cast<double>(bytes);

@@ -12,8 +12,6 @@ void print_table(const std::vector<std::string>& header, const std::vector<std::
 void print_json(const boost::json::value& value);
 // What a table shows: "-" where there is nothing.
 inline std::string dash(const std::string& text) { return text.empty() ? "-" : text; }
-// "45s", "3h12m", "4d2h"
-std::string age_text(uint64_t seconds);
 // "1.5 GiB"
 std::string bytes_text(uint64_t bytes);
 // "512M", "10G", "1T", or plain bytes.

@@ -4,6 +4,7 @@
 
 #include "daemon/cli/calls.h"
 #include "daemon/cli/output.h"
+#include "daemon/duration.h"
 
 namespace holdfast {
 
@@ -63,7 +64,7 @@ Result<void> describe(const CliContext& c, const std::string& name) {
     std::cout << "\ntier " << text_at(t, "name") << ": " << text_at(t, "schedule") << "; next " << dash(text_at(t, "next")) << "; " << number_at(t, "completed") << " completed, "
               << number_at(t, "partially_failed") << " partially failed, " << number_at(t, "failed") << " failed, " << number_at(t, "skipped") << " skipped\n";
     const uint64_t target = number_at(t, "rpo_target_seconds");
-    std::cout << "newest good restore point: " << (text_at(t, "last_point").empty() ? "none" : age_text(number_at(t, "rpo_seconds")) + " old") << (target == 0 ? "" : ", target " + age_text(target))
+    std::cout << "newest good restore point: " << (text_at(t, "last_point").empty() ? "none" : length_text(static_cast<int64_t>(number_at(t, "rpo_seconds")) * 1000) + " old") << (target == 0 ? "" : ", target " + length_text(static_cast<int64_t>(target) * 1000))
               << (t.at("rpo_violated").as_bool() ? ", VIOLATED" : "") << "\n";
     std::vector<std::vector<std::string>> rows;
     for (const json::value& r : t.at("runs").as_array()) {

@@ -53,19 +53,6 @@ Result<void> check(const NewWebhook& w) {
 
 }  // namespace
 
-const char* name_of(EventKind kind) {
-  switch (kind) {
-    case EventKind::kBackupCompleted: return "backup-completed";
-    case EventKind::kBackupPartiallyFailed: return "backup-partially-failed";
-    case EventKind::kBackupFailed: return "backup-failed";
-    case EventKind::kRunMissed: return "run-missed";
-    case EventKind::kRpoViolated: return "rpo-violated";
-    case EventKind::kCopyFailed: return "copy-failed";
-    case EventKind::kSiteProblem: return "site-problem";
-  }
-  return "";
-}
-
 bool wants(const NewWebhook& w, EventKind kind) { return w.events.empty() || std::find(w.events.begin(), w.events.end(), name_of(kind)) != w.events.end(); }
 
 std::vector<NewWebhook> WebhookRegistry::all() const {

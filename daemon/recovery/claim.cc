@@ -11,21 +11,6 @@ namespace {
 constexpr uint64_t kMaxClaimBytes = 64 << 10;
 constexpr int kTries = 5;
 
-Result<Claim> parse(const std::string& body, const std::string& appliance) {
-  boost::system::error_code ec;
-  const json::value v = json::parse(body, ec);
-  const json::object* o = ec ? nullptr : v.if_object();
-  const json::value* generation = o == nullptr ? nullptr : o->if_contains("generation");
-  const json::value* holder = o == nullptr ? nullptr : o->if_contains("holder");
-  if (generation == nullptr || !generation->is_int64() || generation->get_int64() <= 0 || holder == nullptr || !holder->is_string()) {
-    return error(Code::kCorrupt, claim_key(appliance) + " there is no claim of an appliance");
-  }
-  Claim claim{appliance, static_cast<uint64_t>(generation->get_int64()), std::string(holder->get_string()), "", 0};
-  if (const json::value* host = o->if_contains("host"); host != nullptr && host->is_string()) claim.host = host->get_string();
-  if (const json::value* claimed = o->if_contains("claimed_ms"); claimed != nullptr && claimed->is_int64()) claim.claimed_ms = claimed->get_int64();
-  return claim;
-}
-
 // kFailedPrecondition: another claim has come in between.
 Result<void> replace(RemoteStore& site, const Claim& ours, const std::optional<StandingClaim>& standing) {
   RemotePut put{.key = claim_key(ours.appliance), .content_type = "application/json"};
@@ -49,6 +34,21 @@ std::string claim_body(const Claim& c) {
   return json::serialize(json::object{{"appliance", c.appliance}, {"generation", static_cast<int64_t>(c.generation)}, {"holder", c.holder}, {"host", c.host}, {"claimed_ms", c.claimed_ms}});
 }
 
+Result<Claim> parse_claim(const std::string& body, const std::string& appliance) {
+  boost::system::error_code ec;
+  const json::value v = json::parse(body, ec);
+  const json::object* o = ec ? nullptr : v.if_object();
+  const json::value* generation = o == nullptr ? nullptr : o->if_contains("generation");
+  const json::value* holder = o == nullptr ? nullptr : o->if_contains("holder");
+  if (generation == nullptr || !generation->is_int64() || generation->get_int64() <= 0 || holder == nullptr || !holder->is_string()) {
+    return error(Code::kCorrupt, claim_key(appliance) + " there is no claim of an appliance");
+  }
+  Claim claim{appliance, static_cast<uint64_t>(generation->get_int64()), std::string(holder->get_string()), "", 0};
+  if (const json::value* host = o->if_contains("host"); host != nullptr && host->is_string()) claim.host = host->get_string();
+  if (const json::value* claimed = o->if_contains("claimed_ms"); claimed != nullptr && claimed->is_int64()) claim.claimed_ms = claimed->get_int64();
+  return claim;
+}
+
 std::string new_holder(Random& random) {
   std::array<std::byte, 8> bytes;
   random.fill(bytes);
@@ -61,7 +61,7 @@ Result<std::optional<StandingClaim>> read_claim(RemoteStore& site, const std::st
   if (!there && there.error().code() == Code::kNotFound) return std::optional<StandingClaim>();
   if (!there) return std::unexpected(there.error());
   HF_TRY(const std::string body, site.get(key, kMaxClaimBytes));
-  HF_TRY(Claim claim, parse(body, appliance));
+  HF_TRY(Claim claim, parse_claim(body, appliance));
   return StandingClaim{std::move(claim), there->etag};
 }
 

@@ -17,6 +17,8 @@ struct Claim {
 
 std::string claim_key(const std::string& appliance);  // holdfast/claims/APPLIANCE
 std::string claim_body(const Claim& claim);
+// kCorrupt: it is none.
+Result<Claim> parse_claim(const std::string& body, const std::string& appliance);
 std::string new_holder(Random& random);
 
 struct StandingClaim {

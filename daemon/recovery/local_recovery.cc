@@ -35,10 +35,15 @@ void LocalRecovery::stop() {
   std::swap(worker, worker_);
 }
 
-Result<void> LocalRecovery::confirm(const std::string& name, RemoteStore& site) {
+Result<void> LocalRecovery::check_standing() const {
   const OwnClaim::Standing own = own_.now();
-  if (own.state != ApplianceState::kActive) return error(Code::kFailedPrecondition, "this appliance does not act: " + own.reason);
-  Claim ours = own.claim;
+  if (own.state == ApplianceState::kActive) return {};
+  return error(Code::kFailedPrecondition, "this appliance does not act: " + own.reason);
+}
+
+Result<void> LocalRecovery::confirm(const std::string& name, RemoteStore& site) {
+  HF_CHECK(check_standing());
+  Claim ours = own_.now().claim;
   ours.claimed_ms = p_.clock->wall_ms();
   HF_TRY(const Claim standing, put_claim(site, ours));
   if (standing.same_holder(ours)) return {};
@@ -46,7 +51,7 @@ Result<void> LocalRecovery::confirm(const std::string& name, RemoteStore& site) 
   active_ = false;
   std::lock_guard lock(mutex_);
   if (worker_) worker_->wake();
-  return error(Code::kFailedPrecondition, "this appliance does not act: " + own_.now().reason);
+  return check_standing();
 }
 
 bool LocalRecovery::is_due(const Known& known, const std::string& digest) const {

@@ -43,6 +43,8 @@ class LocalRecovery final : public RecoveryService {
 
   // May it act? Not before the first look at the sites.
   bool is_active() const { return active_; }
+  // kFailedPrecondition: it is on standby or superseded.
+  Result<void> check_standing() const;
   // Before each write to a site: is this appliance still the one that acts? Claims the site where nobody has. kFailedPrecondition: it is not.
   Result<void> confirm(const std::string& name, RemoteStore& site);
 

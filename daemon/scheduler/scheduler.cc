@@ -180,7 +180,7 @@ Result<void> Scheduler::pause_policy(const std::string& name, bool paused) {
 }
 
 Result<uint64_t> Scheduler::run_policy(const std::string& name, const std::string& tier) {
-  if (p_.is_active && !p_.is_active()) return error(Code::kFailedPrecondition, "this appliance does not act: `holdfast recover status` says why");
+  if (p_.check_standing) HF_CHECK(p_.check_standing());
   std::lock_guard lock(mutex_);
   HF_TRY(Entry* entry, find(name));
   if (tier.empty() && entry->tiers.size() > 1) return error(Code::kInvalidArgument, "policy \"" + name + "\" has several tiers; name one of them");

@@ -21,7 +21,8 @@ struct SchedulerParts {
   WhyItStays why_it_stays;              // empty: nothing but rules holds restore points
   std::function<void()> on_new_point;   // a run has completed; empty: nobody asks
   EventSink tell = {};                   // empty: nobody listens
-  std::function<bool()> is_active = {};  // false: nothing runs; empty: it always does
+  std::function<bool()> is_active = {};  // false: nothing runs now; empty: it always does
+  std::function<Result<void>()> check_standing = {};  // kFailedPrecondition: this appliance is not the one that acts
 };
 
 class Scheduler final : public PolicyService {

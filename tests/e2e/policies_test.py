@@ -1,6 +1,7 @@
 """Policies on a real cluster that Holdfast serves: by the clock and on demand, killed in the middle, past their deadline, what is kept."""
 
 import datetime
+import hmac
 import json
 import pathlib
 import unittest
@@ -8,6 +9,7 @@ import unittest
 from api_proxy import ApiProxy
 from harness import wait_until
 from kube_cluster import ClusterTest
+from receiver import Receiver
 
 EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "packaging" / "examples"
 
@@ -152,6 +154,80 @@ class PoliciesTest(ClusterTest):
         self.assertIn(f'policy "{self.name}", tier "t": the last run is failed: cluster "nobody" is not registered', unwell.stderr)
         self.assertIn(f'velero_backup_failure_total{{schedule="{self.name}-t"}} 1\n', self.daemon.metrics())
         self.assertIn(f'velero_backup_last_status{{schedule="{self.name}-t"}} 0\n', self.daemon.metrics())
+
+    def add_webhook(self, receiver, *arguments, name="ops", check=True):
+        secret = self.stage.directory / "webhook-secret"
+        secret.write_text("a secret of the webhook\n")
+        self.addCleanup(self.daemon.cli, "webhook", "remove", name, check=False)
+        return self.daemon.cli("webhook", "add", name, "--url", receiver.url + "/hook?of=holdfast", "--secret-file", str(secret), *arguments, check=check)
+
+    def test_webhooks(self):
+        receiver = Receiver()
+        self.addCleanup(receiver.close)
+        self.add_webhook(receiver)
+        self.daemon.cli("webhook", "test", "ops")
+        self.assertEqual("test", receiver.got[0]["body"]["event"])
+        receiver.got.clear()
+        self.apply([{"name": "t", "schedule": "@yearly", "retention": "forever"}])
+        receiver.statuses = [500, 302]  # taken at the third try
+        run = self.run_now()
+        wait_until("the event", lambda: len(receiver.got) == 3, 60)
+        self.assertEqual(1, len({got["text"] for got in receiver.got}), "the same event again")
+        got = receiver.got[-1]
+        event = got["body"]
+        self.assertEqual(("backup-completed", "prod", self.name, "t", run["backup"]), tuple(event[k] for k in ("event", "cluster", "policy", "tier", "backup")))
+        self.assertEqual("/hook?of=holdfast", got["path"])
+        self.assertEqual("backup-completed", got["headers"]["x-holdfast-event"])
+        self.assertEqual("sha256=" + hmac.new(b"a secret of the webhook", got["text"].encode(), "sha256").hexdigest(), got["headers"]["x-holdfast-signature"])
+        wait_until("that to be known", lambda: self.daemon.ask("/v1/webhooks")["webhooks"][0]["delivered"] == 1)
+        self.assertNotIn("a secret of", json.dumps(self.daemon.ask("/v1/webhooks")) + self.daemon.cli("webhook", "list").stdout + self.daemon.log())
+        # Only what it asks for.
+        self.add_webhook(receiver, "--event", "backup-failed", "--event", "rpo-violated")
+        receiver.got.clear()
+        self.run_now()
+        self.apply([{"name": "t", "schedule": "@yearly", "retention": "forever", "deadline": "2s"}])
+        self.hold_config_maps()
+        self.run_now(check=False)
+        wait_until("the failure", lambda: receiver.got, 60)
+        self.assertEqual(["backup-failed"], [g["body"]["event"] for g in receiver.got])
+        self.assertIn("its deadline of 2s is over", receiver.got[0]["body"]["text"])
+
+    def test_webhooks_that_are_of_no_use(self):
+        receiver = Receiver()
+        refused = self.add_webhook(receiver, "--event", "nonsense", check=False)
+        self.assertIn('there is no event "nonsense"; there are backup-completed, ', refused.stderr)
+        for url in ("ftp://x/", "http://", "nonsense", "http://user:secret@x/"):
+            refused = self.daemon.cli("webhook", "add", "bad", "--url", url, check=False)
+            self.assertEqual(1, refused.returncode, url)
+            self.assertIn("it needs a URL", refused.stderr)
+        self.assertIn('"Bad" is no name of a webhook', self.daemon.cli("webhook", "add", "Bad", "--url", receiver.url, check=False).stderr)
+        self.assertIn('there is no webhook "none"', self.daemon.cli("webhook", "test", "none", check=False).stderr)
+        self.add_webhook(receiver)
+        receiver.close()
+        self.assertEqual(1, self.daemon.cli("webhook", "test", "ops", check=False).returncode)
+        self.apply([{"name": "t", "schedule": "@yearly", "retention": "forever"}])
+        self.run_now()
+        wait_until("the problem", lambda: self.daemon.ask("/v1/webhooks")["webhooks"][0]["problem"], 60)
+        unwell = self.daemon.cli("status", check=False)
+        self.assertEqual(1, unwell.returncode)
+        self.assertIn('webhook "ops" is not told what happens', unwell.stderr)
+
+    def test_rpo_violation_alarm(self):
+        receiver = Receiver()
+        self.addCleanup(receiver.close)
+        self.add_webhook(receiver, "--event", "rpo-violated")
+        self.apply([{"name": "t", "schedule": "@yearly", "retention": "forever", "rpo": "3s"}])
+        wait_until("the event", lambda: receiver.got, 60)
+        self.assertEqual("there has been no good restore point for 3s, the target", receiver.got[0]["body"]["text"])
+        unwell = self.daemon.cli("status", check=False)
+        self.assertEqual(1, unwell.returncode)
+        self.assertIn(f'policy "{self.name}", tier "t": the newest good restore point is ', unwell.stderr)
+        self.assertIn("VIOLATED", self.daemon.cli("policy", "describe", self.name).stdout)
+        self.apply([{"name": "t", "schedule": "@yearly", "retention": "forever", "rpo": "1h"}])
+        self.run_now()
+        self.assertEqual((3600, False), (self.tier()["rpo_target_seconds"], self.tier()["rpo_violated"]))
+        self.assertIn(f'holdfast_policy_rpo_target_seconds{{schedule="{self.name}-t"}} 3600\n', self.daemon.metrics())
+        self.assertNotIn("the newest good restore point", self.daemon.cli("status", check=False).stderr)
 
     def test_the_five_tiers(self):
         self.name = "five-tiers"

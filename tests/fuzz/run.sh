@@ -24,6 +24,7 @@ restore=(k8s/bucket/archive_reader.cc k8s/spec/restore_spec.cc k8s/restore/item_
          k8s/restore/resource_modifiers.cc)
 policy=(daemon/scheduler/policy.cc daemon/scheduler/policy_fields.cc daemon/scheduler/document_lines.cc daemon/duration.cc)
 site=(storage/remote/s3_answers.cc storage/net/http_types.cc daemon/replicator/site_unit.cc)
+recovery=(daemon/recovery/bundle.cc daemon/recovery/sealed_bundle.cc daemon/recovery/claim.cc storage/crypto/aead.cc)
 log=(storage/log/record.cc storage/log/segment_header.cc storage/log/superblock.cc storage/crypto/aead.cc storage/index/facts.cc)
 
 declare -A sources_of=(
@@ -36,6 +37,7 @@ declare -A sources_of=(
   [restore_fuzz]="${base[*]} ${kube[*]} ${restore[*]}"
   [policy_fuzz]="${base[*]} ${kube[*]} ${policy[*]}"
   [site_fuzz]="${base[*]} ${site[*]}"
+  [recovery_fuzz]="${base[*]} ${recovery[*]}"
 )
 
 # Each source once, whatever how many targets need it; ccache knows which have changed.

@@ -91,7 +91,15 @@ class SchedulerTest : public testing::Test {
   }
 
   void start() {
-    scheduler_ = std::make_unique<Scheduler>(SchedulerParts{&settings_, &clusters_, &clock_, &random_, [this] { return may_remove_; }, {}, {}});
+    SchedulerParts parts{&settings_, &clusters_, &clock_, &random_, [this] { return may_remove_; }, {}, {}};
+    parts.why_it_stays = [this](const Policy& policy, const OwnedPoint& p) { return held_ == policy.cluster + "/" + p.point.name ? "somebody holds it" : ""; };
+    parts.tell = [this](const Event& e) { told_.push_back(std::string(name_of(e.kind)) + " " + e.policy + "/" + e.tier + " " + e.backup + (e.backup.empty() ? "" : " ") + e.text); };
+    parts.is_active = [this] { return active_; };
+    parts.check_standing = [this]() -> Result<void> {
+      if (!active_) return error(Code::kFailedPrecondition, "another one acts");
+      return {};
+    };
+    scheduler_ = std::make_unique<Scheduler>(std::move(parts));
     scheduler_->load();
   }
 
@@ -120,7 +128,9 @@ class SchedulerTest : public testing::Test {
   SeededRandom random_{7};
   MemorySettings settings_;
   SimulatedClusters clusters_{clock_};
-  bool may_remove_ = true;
+  bool may_remove_ = true, active_ = true;
+  std::string held_;               // "CLUSTER/BACKUP"
+  std::vector<std::string> told_;  // events
   std::unique_ptr<Scheduler> scheduler_;
 };
 
@@ -362,6 +372,103 @@ TEST_F(SchedulerTest, RemovesWhatNoRuleKeepsAndNothingWhileTheClockIsInDoubt) {
   go_on(2 * kHour);
   scheduler_->remove_expired({});
   EXPECT_EQ(3U, clusters_.point_names().size());
+}
+
+TEST_F(SchedulerTest, WhatIsHeldStaysUntilItIsReleased) {
+  ASSERT_TRUE(scheduler_->apply_policy("name: p\ncluster: prod\ntiers:\n- {name: t, schedule: 0 * * * *, retention: {last: 1}}\n"));
+  go_on(3 * kHour + 2 * kMinute);
+  held_ = "prod/p-t-20260301010000";
+  scheduler_->remove_expired({});
+  EXPECT_EQ((std::vector<std::string>{"p-t-20260301010000", "p-t-20260301030000"}), clusters_.point_names());
+  const auto judged = scheduler_->judge_points("p");
+  ASSERT_TRUE(judged);
+  EXPECT_EQ("somebody holds it", judged->back().why);
+  held_.clear();
+  go_on(20 * kMinute);
+  scheduler_->remove_expired({});
+  EXPECT_EQ((std::vector<std::string>{"p-t-20260301030000"}), clusters_.point_names());
+}
+
+TEST_F(SchedulerTest, AnApplianceThatDoesNotActRunsNothingAndMakesUpForItLater) {
+  apply("  schedule: 0 * * * *\n");
+  active_ = false;
+  go_on(3 * kHour + kMinute);
+  EXPECT_TRUE(clusters_.begun().empty());
+  EXPECT_TRUE(runs().empty());
+  const auto refused = scheduler_->run_policy("p", "");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(Code::kFailedPrecondition, refused.error().code());
+  active_ = true;
+  go_on(kMinute);
+  ASSERT_EQ(1U, runs().size());
+  EXPECT_EQ("catch-up", runs()[0].trigger);
+  EXPECT_EQ(2U, runs()[0].missed);
+}
+
+TEST_F(SchedulerTest, EveryEndIsTold) {
+  std::vector<std::string> phases{"Completed", "PartiallyFailed", "Failed", "FailedValidation"};
+  size_t n = 0;
+  clusters_.outcome = [&] { return SimulatedOutcome{kMinute, phases[n++ % phases.size()], {}}; };
+  apply("  schedule: 0 * * * *\n");
+  go_on(4 * kHour + 10 * kMinute);
+  ASSERT_EQ(4U, told_.size());
+  EXPECT_TRUE(told_[0].starts_with("backup-completed p/t p-t-20260301010000 ")) << told_[0];
+  EXPECT_TRUE(told_[1].starts_with("backup-partially-failed p/t p-t-20260301020000 ")) << told_[1];
+  EXPECT_TRUE(told_[2].starts_with("backup-failed p/t p-t-20260301030000 run 3 failed")) << told_[2];
+  EXPECT_TRUE(told_[3].starts_with("backup-failed p/t p-t-20260301040000 run 4 failed")) << told_[3];
+}
+
+TEST_F(SchedulerTest, MissedRunsAreTold) {
+  apply("  schedule: 0 * * * *\n");
+  clock_.jump_wall(5 * kHour + 10 * kMinute);
+  go_on(5 * kMinute);
+  ASSERT_EQ(2U, told_.size());
+  EXPECT_EQ("run-missed p/t 5 runs up to 2026-03-01T05:00:00Z were missed; one run makes up for them", told_[0]);
+  EXPECT_TRUE(told_[1].starts_with("backup-completed"));
+  told_.clear();
+  apply("  schedule: 0 * * * *\n  missed: skip\n");
+  clock_.jump_wall(2 * kHour);
+  go_on(kMinute);
+  ASSERT_EQ(1U, told_.size());
+  EXPECT_TRUE(told_[0].starts_with("run-missed p/t the run of ")) << told_[0];
+}
+
+TEST_F(SchedulerTest, RpoViolationIsToldOnceUntilItIsMended) {
+  std::string phase = "Completed";
+  clusters_.outcome = [&] { return SimulatedOutcome{kMinute, phase, {}}; };
+  apply("  schedule: 0 * * * *\n  rpo: 90m\n");
+  const auto violations = [this] { return std::count_if(told_.begin(), told_.end(), [](const std::string& t) { return t.starts_with("rpo-violated p/t "); }); };
+  const auto now = [this] { return scheduler_->policy("p")->tiers[0]; };
+  go_on(2 * kHour + 10 * kMinute);
+  EXPECT_EQ(0, violations());
+  EXPECT_EQ(10 * kMinute, now().rpo_ms) << "the last one began at 2:00";
+  EXPECT_EQ(90 * kMinute, now().rpo_target_ms);
+  phase = "Failed";
+  go_on(79 * kMinute);
+  EXPECT_EQ(0, violations());
+  go_on(2 * kMinute);
+  EXPECT_EQ(1, violations());
+  EXPECT_TRUE(now().violates_rpo());
+  start();  // it is told once more after a start
+  go_on(5 * kHour);
+  EXPECT_EQ(2, violations());
+  phase = "Completed";
+  go_on(kHour);
+  EXPECT_FALSE(now().violates_rpo());
+  phase = "Failed";
+  go_on(2 * kHour);
+  EXPECT_EQ(3, violations());
+}
+
+TEST_F(SchedulerTest, RpoCountsFromTheBeginningWhereThereNeverWasARestorePoint) {
+  clusters_.outcome = [] { return SimulatedOutcome{kMinute, "PartiallyFailed", {}}; };
+  apply("  schedule: 0 * * * *\n  rpo: 90m\n");
+  go_on(89 * kMinute);
+  EXPECT_FALSE(scheduler_->policy("p")->tiers[0].violates_rpo());
+  start();
+  go_on(2 * kMinute);
+  EXPECT_TRUE(scheduler_->policy("p")->tiers[0].violates_rpo());
+  EXPECT_NE(std::string::npos, told_.back().find("there has been no good restore point for 1h30m")) << told_.back();
 }
 
 TEST(Scheduling, OnAThreadOfItsOwn) {
