@@ -37,7 +37,7 @@ drill: setup-test
 soak: setup-test
 	cmake --preset release
 	cmake --build --preset release -j $(JOBS)
-	HOLDFAST_SOAK=10 HOLDFAST_YEARS=10 HOLDFAST_YEAR_SEEDS=1000 HOLDFAST_KILL_ROUNDS=200 HOLDFAST_TARGET_ROUNDS=50 \
+	HOLDFAST_SOAK=10 HOLDFAST_YEARS=10 HOLDFAST_YEAR_SEEDS=1000 HOLDFAST_COPY_SEEDS=1000 HOLDFAST_KILL_ROUNDS=200 HOLDFAST_TARGET_ROUNDS=50 \
 	  ctest --test-dir build/release --output-on-failure -E 'e2e_(velero|versitygw)'
 	HOLDFAST_BUILD=build/release HOLDFAST_BENCH_OBJECTS=100000 HOLDFAST_BENCH_VELERO=0 build/venv/bin/python tests/bench/kube.py
 

@@ -15,6 +15,7 @@ cmake --preset asan >/dev/null
 cmake --build --preset asan -j "$jobs" --target sanitized_tests holdfastd holdfast -- --quiet
 ctest --test-dir build/asan --output-on-failure -L sanitize
 HOLDFAST_YEAR_SEEDS=5 build/asan/tests/policies_year_test
+HOLDFAST_COPY_SEEDS=5 build/asan/tests/copies_year_test
 HOLDFAST_BUILD=build/asan HOLDFAST_KILL_ROUNDS=2 HOLDFAST_TARGET_ROUNDS=1 build/venv/bin/python tests/e2e/kill_test.py
 HOLDFAST_BUILD=build/asan build/venv/bin/python tests/e2e/kube_test.py KubeTest
 HOLDFAST_BUILD=build/asan build/venv/bin/python tests/e2e/kube_restore_test.py

@@ -79,13 +79,18 @@ Result<void> Replicator::remove_site(const std::string& name) {
   return registry_.remove(name);
 }
 
+Result<std::shared_ptr<RemoteStore>> Replicator::open(const RemotePlace& place) const {
+  if (p_.open) return p_.open(place);
+  return open_remote_store(place, *p_.clock);
+}
+
 Result<std::shared_ptr<SiteQueue>> Replicator::queue_of(const std::string& site) {
   HF_TRY(const RegisteredSite known, registry_.find(site));
   std::lock_guard lock(mutex_);
   if (stopped_) return error(Code::kUnavailable, "this appliance is stopping");
   auto& queue = queues_[site];
   if (!queue) {
-    auto store = open_remote_store(known.place, *p_.clock);
+    auto store = open(known.place);
     if (!store) {
       queues_.erase(site);
       return std::unexpected(store.error());
@@ -244,24 +249,39 @@ void Replicator::pass(const std::stop_token& stop) {
   }
 }
 
-void Replicator::carry_out(const CopyOrder& order, const Listed& listed, const std::stop_token& stop) {
-  const std::string us = p_.appliance_id;
-  Known known;
-  std::vector<SiteUnit> units;
-  for (const SiteUnit& u : *listed.units) {
-    known.present.insert(u.backup);
-    if (u.source == us && u.policy == order.policy && u.tier == order.tier) units.push_back(u);
+// Restore points here whose copy failed: what lies at the site of it may not be what was meant, even where it bears a marker.
+std::set<std::string> Replicator::failed_copies(const SiteQueue& queue, const std::string& cluster, const std::vector<TierPoint>& points) {
+  std::set<std::string> failed;
+  for (const CopyStatus& c : queue.copies()) {
+    const bool here = std::any_of(points.begin(), points.end(), [&](const TierPoint& p) { return p.name == c.backup; });
+    if (c.state == "failed" && c.cluster == cluster && here) failed.insert(c.backup);
   }
+  return failed;
+}
+
+void Replicator::carry_out(const CopyOrder& order, const Listed& listed, const std::stop_token& stop) {
+  const auto queue = queue_of(order.copy.site);
+  if (!queue) return;
+  Known known;
   std::vector<TierPoint> points;
   std::map<std::string, const RunStatus*> by_name;
   for (const RunStatus& p : *listed.points) {
     const auto started_ms = parse_iso8601(p.started);
-    if (p.policy != order.policy || p.tier != order.tier || p.phase != "Completed" || !started_ms) continue;
+    if (p.policy != order.policy || p.tier != order.tier || !started_ms) continue;
+    if (p.phase == "PartiallyFailed") known.unwanted.insert(p.name);  // is never copied: nothing here waits for it
+    if (p.phase != "Completed") continue;
     points.push_back({p.name, *started_ms, true, true});
     by_name[p.name] = &p;
   }
+  const std::set<std::string> failed = failed_copies(**queue, order.cluster, points);
+  std::vector<SiteUnit> units;
+  for (const SiteUnit& u : *listed.units) {
+    if (failed.contains(u.backup)) continue;
+    known.present.insert(u.backup);
+    if (u.source == p_.appliance_id && u.policy == order.policy && u.tier == order.tier) units.push_back(u);
+  }
   OrderPlan plan = plan_order(order, points, units, p_.clock->wall_ms());
-  known.unwanted = std::move(plan.unwanted);
+  known.unwanted.merge(plan.unwanted);
   bool news = false;
   {
     std::lock_guard lock(mutex_);
@@ -270,8 +290,6 @@ void Replicator::carry_out(const CopyOrder& order, const Listed& listed, const s
     before = std::move(known);
   }
   if (news) p_.on_news(order.policy);
-  const auto queue = queue_of(order.copy.site);
-  if (!queue) return;
   for (const TierPoint& p : plan.copy) {
     auto job = job_for(order.cluster, *by_name.at(p.name));
     if (!job) continue;

@@ -28,6 +28,7 @@ struct ReplicatorParts {
   std::function<bool()> is_active;          // false: nothing is copied or removed at sites
   ConfirmSite confirm;                      // before each write to a site
   CopyLimits limits;
+  std::function<Result<std::shared_ptr<RemoteStore>>(const RemotePlace& place)> open = {};  // empty: over S3
 };
 
 class Replicator final : public SiteService {
@@ -39,6 +40,8 @@ class Replicator final : public SiteService {
   void start();
   // There may be something to copy.
   void wake();
+  // What that thread does: looks at every site that policies name, lines up what is missing there, removes what no rule keeps.
+  void pass(const std::stop_token& stop);
   // A policy wants it at a site, and it may not be there yet.
   bool copy_is_due(const std::string& policy, const std::string& tier, const std::string& backup) const;
 
@@ -74,9 +77,10 @@ class Replicator final : public SiteService {
     Result<std::vector<SiteUnit>> units;
     Result<std::vector<RunStatus>> points;
   };
-  void pass(const std::stop_token& stop);
+  Result<std::shared_ptr<RemoteStore>> open(const RemotePlace& place) const;
   void forget_others(const std::vector<CopyOrder>& orders);
   Listed look(const std::string& site, const std::string& cluster);
+  static std::set<std::string> failed_copies(const SiteQueue& queue, const std::string& cluster, const std::vector<TierPoint>& points);
   void carry_out(const CopyOrder& order, const Listed& listed, const std::stop_token& stop);
   Result<CopyJob> job_for(const std::string& cluster, const RunStatus& point) const;
 

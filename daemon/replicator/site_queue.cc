@@ -23,7 +23,7 @@ const char* running_state(CopyJob::Kind kind) {
 
 }  // namespace
 
-SiteQueue::SiteQueue(std::string name, std::unique_ptr<RemoteStore> store, CopyLimits limits, ConfirmSite confirm, std::function<void(const CopyStatus&)> on_end)
+SiteQueue::SiteQueue(std::string name, std::shared_ptr<RemoteStore> store, CopyLimits limits, ConfirmSite confirm, std::function<void(const CopyStatus&)> on_end)
     : name_(std::move(name)), store_(std::move(store)), limits_(limits), confirm_(std::move(confirm)), on_end_(std::move(on_end)), worker_([this](std::stop_token stop) { work(stop); }) {}
 
 SiteQueue::~SiteQueue() {

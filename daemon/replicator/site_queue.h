@@ -25,7 +25,7 @@ using ConfirmSite = std::function<Result<void>(const std::string& name, RemoteSt
 class SiteQueue {
  public:
   // `on_end`: after every copy, on its thread.
-  SiteQueue(std::string name, std::unique_ptr<RemoteStore> store, CopyLimits limits, ConfirmSite confirm, std::function<void(const CopyStatus&)> on_end);
+  SiteQueue(std::string name, std::shared_ptr<RemoteStore> store, CopyLimits limits, ConfirmSite confirm, std::function<void(const CopyStatus&)> on_end);
   ~SiteQueue();
 
   RemoteStore& store() { return *store_; }
@@ -51,7 +51,7 @@ class SiteQueue {
   void fail(Entry& entry, const char* what, const Status& why);
 
   const std::string name_;
-  const std::unique_ptr<RemoteStore> store_;
+  const std::shared_ptr<RemoteStore> store_;
   const CopyLimits limits_;
   const ConfirmSite confirm_;
   const std::function<void(const CopyStatus&)> on_end_;

@@ -3,67 +3,35 @@
 // HOLDFAST_YEAR_SEEDS, HOLDFAST_YEARS and HOLDFAST_SEED (one seed alone) say how much.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <random>
 
 #include "daemon/scheduler/scheduler.h"
 #include "storage/base/log.h"
 #include "storage/base/times.h"
+#include "tests/support/plain_rules.h"
 #include "tests/support/scheduler_world.h"
 
 namespace holdfast {
 namespace {
 
-constexpr int64_t kMinute = 60'000, kHour = 60 * kMinute, kDay = 24 * kHour;
+using test::setting;
 
-uint64_t setting(const char* name, uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
+constexpr int64_t kMinute = 60'000, kHour = 60 * kMinute, kDay = 24 * kHour;
 
 struct ModelTier {
   std::string name, schedule;
   int64_t interval_ms = 0;  // about
-  unsigned last = 0, daily = 0, monthly = 0;
-  int64_t keep_for_ms = 0;
+  test::PlainRule rule;
   std::map<uint64_t, PolicyRun> runs;  // everything that was ever seen of them
   int64_t since_ms = 0;
 };
 
-// The names that stay, from the rules as docs/policies.md says them, without any cleverness.
 std::set<std::string> should_stay(const ModelTier& tier, const std::vector<OwnedPoint>& all, int64_t now_ms) {
   std::vector<TierPoint> points;
   for (const OwnedPoint& p : all) {
     if (p.tier == tier.name) points.push_back(p.point);
   }
-  std::sort(points.begin(), points.end(), [](const auto& a, const auto& b) { return std::pair(a.started_ms, a.name) > std::pair(b.started_ms, b.name); });
-  std::set<std::string> stay;
-  for (const TierPoint& p : points) {
-    if (!p.ended || now_ms - p.started_ms < tier.keep_for_ms) stay.insert(p.name);
-  }
-  std::erase_if(points, [](const TierPoint& p) { return !p.ended; });
-  for (size_t i = 0; i < points.size() && i < tier.last; ++i) stay.insert(points[i].name);
-  for (const TierPoint& p : points) {
-    if (!p.good) continue;
-    stay.insert(p.name);
-    break;
-  }
-  // 10 characters of a date are a day, 7 a month.
-  for (const auto& [count, length] : {std::pair<unsigned, size_t>{tier.daily, 10}, {tier.monthly, 7}}) {
-    std::vector<std::string> periods;
-    for (const TierPoint& p : points) {
-      const std::string period = rfc3339(p.started_ms).substr(0, length);
-      if (periods.empty() || periods.back() != period) periods.push_back(period);
-    }
-    for (size_t i = 0; i < periods.size() && i < count; ++i) {
-      const TierPoint* best = nullptr;
-      for (const TierPoint& p : points) {
-        if (rfc3339(p.started_ms).substr(0, length) == periods[i] && (best == nullptr || (p.good && !best->good))) best = &p;
-      }
-      stay.insert(best->name);
-    }
-  }
-  return stay;
+  return test::should_stay(tier.rule, std::move(points), now_ms);
 }
 
 class Year {
@@ -98,14 +66,14 @@ class Year {
       t.name = "t" + std::to_string(i);
       t.schedule = schedule;
       t.interval_ms = interval_ms;
-      t.last = engine_() % 4;
-      t.daily = engine_() % 8;
-      t.monthly = engine_() % 13;
-      t.keep_for_ms = static_cast<int64_t>(1 + engine_() % 20) * kDay;
+      t.rule.last = engine_() % 4;
+      t.rule.daily = engine_() % 8;
+      t.rule.monthly = engine_() % 13;
+      t.rule.keep_for_ms = static_cast<int64_t>(1 + engine_() % 20) * kDay;
       const bool queues = chance(2), catches_up = chance(2);
       document_ += "- name: " + t.name + "\n  schedule: '" + schedule + "'\n  missed: " + (catches_up ? "once" : "skip") + "\n  overlap: " + (queues ? "queue" : "skip") +
                    "\n  deadline: 4h\n  jitter: " + (chance(2) ? "1s" : "10m") + "\n  retries: {times: " + std::to_string(engine_() % 4) + ", wait: 2m}\n" +
-                   "  retention: {keepFor: " + std::to_string(t.keep_for_ms / kDay) + "d, last: " + std::to_string(t.last) + ", daily: " + std::to_string(t.daily) + ", monthly: " + std::to_string(t.monthly) + "}\n";
+                   "  retention: " + t.rule.document() + "\n";
       tiers_.push_back(t);
     }
   }

@@ -35,6 +35,13 @@ std::map<std::string, std::string> MemoryRemote::objects() const {
   return all;
 }
 
+std::vector<std::string> MemoryRemote::keys(const std::string& prefix) const {
+  std::lock_guard lock(mutex_);
+  std::vector<std::string> found;
+  for (auto at = objects_.lower_bound(prefix); at != objects_.end() && at->first.starts_with(prefix); ++at) found.push_back(at->first);
+  return found;
+}
+
 void MemoryRemote::set(const std::string& key, const std::string& body) {
   std::lock_guard lock(mutex_);
   objects_[key] = {body, md5(body)};

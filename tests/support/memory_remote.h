@@ -27,6 +27,7 @@ class MemoryRemote final : public RemoteStore {
   bool takes_conditions = true;  // false: conditional writes are ordinary ones
   // Everything that is there.
   std::map<std::string, std::string> objects() const;
+  std::vector<std::string> keys(const std::string& prefix) const;
   void set(const std::string& key, const std::string& body);
 
   const RemotePlace& place() const override { return place_; }
