@@ -97,6 +97,7 @@ struct NewBackup {
   bool by_velero = false;   // where Velero serves the cluster: have it make the backup, volumes too
   std::map<std::string, std::string> labels, annotations;
   bool kept_by_ttl = true;  // false: whoever asked for it sees to its end
+  bool urgent = false;      // before all that wait and are not
 };
 
 struct NewRestore {

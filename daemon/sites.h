@@ -66,6 +66,15 @@ struct CopyOrder {
   TierCopy copy;
 };
 
+// What an order has come to, when it was last looked at.
+struct OrderStatus {
+  std::string cluster, policy, tier, site;
+  bool looked_at = false;      // since the daemon's start
+  int64_t newest_ms = 0;       // when the newest restore point there began; 0: there is none
+  uint64_t there = 0, due = 0; // copies that the tier has there; that are still to be made
+  std::string problem;         // why that is not known now
+};
+
 // Thread-safe; calls may block for as long as a site does not answer, a minute or two.
 class SiteService {
  public:
@@ -84,6 +93,8 @@ class SiteService {
   // Brings a copy back. It stays here until it is deleted by hand, whatever rule or TTL it has. Returns when it stands in line.
   // kAlreadyExists: it is here.
   virtual Result<void> start_fetch(const std::string& site, const std::string& cluster, const std::string& backup) = 0;
+  // Of everything that policies want copied. Without a look at a site.
+  virtual std::vector<OrderStatus> orders() const = 0;
   // What keeps copies that policies want from being made, a line each.
   virtual std::vector<std::string> alarms() const = 0;
   // Without a look at the site.

@@ -90,6 +90,7 @@ std::string Metrics::render(const Services& services) const {
     if (c.serve) out << "holdfast_cluster_other_writer{cluster=\"" << c.name << "\"} " << (c.alarm.empty() ? 0 : 1) << "\n";
   }
   render_policies(out, services.policies->policies());
+  render_orders(out, services.sites->orders());
   return out.str();
 }
 

@@ -45,4 +45,13 @@ void render_policies(std::ostream& out, const std::vector<PolicyStatus>& policie
   }
 }
 
+void render_orders(std::ostream& out, const std::vector<OrderStatus>& orders) {
+  if (!orders.empty()) out << "# TYPE holdfast_copy_last_point_timestamp gauge\n# TYPE holdfast_copies_due gauge\n";
+  for (const OrderStatus& o : orders) {
+    if (!o.looked_at) continue;
+    const std::string labels = "{schedule=\"" + o.policy + "-" + o.tier + "\",site=\"" + o.site + "\"} ";
+    out << "holdfast_copy_last_point_timestamp" << labels << o.newest_ms / 1000 << "\nholdfast_copies_due" << labels << o.due << "\n";
+  }
+}
+
 }  // namespace holdfast

@@ -130,11 +130,12 @@ Result<HttpResponse> archive_piece(ClusterService& clusters, const AdminCall& c)
 Result<HttpResponse> serve_backups(ClusterService& clusters, const AdminCall& c) {
   if (c.is("GET", 7) && c.path[5] == "archive") return archive_piece(clusters, c);
   if (!c.is("POST", 4)) return serve_runs(clusters, c, kBackupCalls);
-  HF_CHECK(only_keys(c.body, {"name", "spec", "by_velero"}));
+  HF_CHECK(only_keys(c.body, {"name", "spec", "by_velero", "urgent"}));
   NewBackup wanted;
   HF_TRY(wanted.name, text_field(c.body, "name"));
   HF_TRY(wanted.spec, spec_field(c.body));
   HF_TRY(wanted.by_velero, flag_field(c.body, "by_velero", false));
+  HF_TRY(wanted.urgent, flag_field(c.body, "urgent", false));
   HF_CHECK(clusters.start_backup(c.path[2], wanted));
   return json_response(json::object{{"name", wanted.name}}, 202);
 }

@@ -23,6 +23,11 @@ json::object to_json(const CopyStatus& c) {
           {"objects", c.objects}, {"objects_done", c.objects_done}, {"bytes", c.bytes}, {"bytes_done", c.bytes_done}, {"damage", texts(c.damage)}};
 }
 
+json::object to_json(const OrderStatus& o) {
+  return {{"cluster", o.cluster}, {"policy", o.policy}, {"tier", o.tier}, {"site", o.site}, {"looked_at", o.looked_at}, {"newest", time_text(o.newest_ms)},
+          {"there", o.there}, {"due", o.due}, {"problem", o.problem}};
+}
+
 template <typename T>
 json::array list_json(const std::vector<T>& all) {
   json::array out;
@@ -84,6 +89,7 @@ Result<HttpResponse> serve_sites(SiteService& sites, const AdminCall& c) {
     return json_response(json::object{{"sites", std::move(all)}});
   }
   if (c.is("POST", 2)) return add(sites, c.body);
+  if (c.is("GET", 3) && c.path[2] == "orders") return json_response(json::object{{"orders", list_json(sites.orders())}});
   if (c.is("DELETE", 3)) {
     HF_CHECK(sites.remove_site(c.path[2]));
     return HttpResponse{204, {}, {}};

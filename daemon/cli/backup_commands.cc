@@ -9,6 +9,8 @@
 #include "daemon/cli/calls.h"
 #include "daemon/cli/output.h"
 #include "daemon/cli/runs.h"
+#include "storage/base/clock.h"
+#include "storage/base/times.h"
 
 namespace holdfast {
 
@@ -50,6 +52,48 @@ Result<void> create(const CliContext& c, const BackupArguments& a) {
   }
   HF_TRY(const json::value b, await_end(client, path + "/" + a.name));
   return print_ended(c, "backup", b);
+}
+
+struct BegunBackup {
+  std::string cluster, name, problem;  // why it did not begin, or is not whole
+};
+
+// Everything of one cluster, before all that waits there. Where Velero serves, Velero makes it, with the data of volumes.
+BegunBackup begin_emergency(AdminClient& client, const BackupArguments& a, const json::value& cluster) {
+  BegunBackup b{text_at(cluster, "name"), "emergency-" + date_digits(SystemClock().wall_ms()), ""};
+  json::object spec{{"includeClusterResources", true}};
+  if (!a.ttl.empty()) spec["ttl"] = a.ttl;
+  const bool by_velero = text_at(cluster, "role") == "observing";
+  const auto begun = client.call("POST", "/v1/clusters/" + b.cluster + "/backups", json::object{{"name", b.name}, {"spec", std::move(spec)}, {"by_velero", by_velero}, {"urgent", true}});
+  if (!begun) b.problem = begun.error().message();
+  return b;
+}
+
+// A cluster that cannot be backed up does not keep the others from it.
+Result<void> emergency(const CliContext& c, const BackupArguments& a) {
+  AdminClient client = client_of(c);
+  HF_TRY(const json::value listed, client.call("GET", "/v1/clusters"));
+  std::vector<BegunBackup> all;
+  for (const json::value& cluster : listed.at("clusters").as_array()) {
+    if (a.cluster.empty() || text_at(cluster, "name") == a.cluster) all.push_back(begin_emergency(client, a, cluster));
+  }
+  if (all.empty()) return error(Code::kNotFound, a.cluster.empty() ? "no cluster is registered" : "no cluster \"" + a.cluster + "\"");
+  json::array ended;
+  std::string problems;
+  for (BegunBackup& b : all) {
+    if (b.problem.empty() && a.wait) {
+      const auto end = await_end(client, "/v1/clusters/" + b.cluster + "/backups/" + b.name);
+      if (!end) b.problem = end.error().message();
+      else if (text_at(*end, "phase") != "Completed") b.problem = "it is " + text_at(*end, "phase") + ": " + reason_of(*end);
+    }
+    ended.push_back(json::object{{"cluster", b.cluster}, {"name", b.name}, {"problem", b.problem}});
+    if (!b.problem.empty()) problems += (problems.empty() ? "" : "\nholdfast: ") + ("cluster \"" + b.cluster + "\", backup \"" + b.name + "\": " + b.problem);
+    else if (!c.json()) std::cout << b.cluster << ": " << b.name << (a.wait ? " is Completed\n" : " has been asked for\n");
+  }
+  c.told = c.json();
+  if (c.json()) print_json(json::object{{"backups", std::move(ended)}});
+  if (!problems.empty()) return error(Code::kFailedPrecondition, problems);
+  return {};
 }
 
 Result<void> list(const CliContext& c, const BackupArguments& a) {
@@ -143,6 +187,10 @@ void add_backup_commands(CLI::App& app, CliContext& c) {
   create_command->add_flag("--by-velero", a->by_velero, "where Velero serves the cluster: have it make the backup, with the data of volumes");
   create_command->add_flag("--wait", a->wait, "wait for its end; exit code 1 unless it is Completed");
   create_command->callback([&c, a] { c.run = [&c, a] { return create(c, *a); }; });
+  auto* emergency_command = backup->add_subcommand("emergency", "Back up everything of every cluster (or of --cluster) now, before all that waits");
+  emergency_command->add_option("--ttl", a->ttl, "how long it is kept; default: 720h");
+  emergency_command->add_flag("--wait", a->wait, "wait for the end of all; exit code 1 unless each is Completed");
+  emergency_command->callback([&c, a] { c.run = [&c, a] { return emergency(c, *a); }; });
   backup->add_subcommand("list", "List restore points, and backups that run or failed")->callback([&c, a] { c.run = [&c, a] { return list(c, *a); }; });
   const auto add = [&](const char* verb, const char* help, Result<void> (*action)(const CliContext&, const BackupArguments&)) {
     auto* command = backup->add_subcommand(verb, help);

@@ -80,6 +80,21 @@ Result<void> list_copies(const CliContext& c, const SiteArguments& a) {
   return {};
 }
 
+Result<void> copies_status(const CliContext& c) {
+  HF_TRY(const json::value answer, client_of(c).call("GET", "/v1/sites/orders"));
+  if (c.json()) {
+    print_json(answer);
+    return {};
+  }
+  std::vector<std::vector<std::string>> rows;
+  for (const json::value& o : answer.at("orders").as_array()) {
+    const bool known = o.at("looked_at").as_bool();
+    rows.push_back({text_at(o, "policy"), text_at(o, "tier"), text_at(o, "cluster"), text_at(o, "site"), known ? text_at(o, "there") : "?", known ? text_at(o, "due") : "?", dash(text_at(o, "newest")), dash(text_at(o, "problem"))});
+  }
+  print_table({"POLICY", "TIER", "CLUSTER", "SITE", "THERE", "DUE", "NEWEST", "PROBLEM"}, rows);
+  return {};
+}
+
 const json::value* found(const json::value& answer, const char* list, const std::string& cluster, const std::string& backup) {
   for (const json::value& u : answer.at(list).as_array()) {
     if (text_at(u, "cluster") == cluster && text_at(u, "backup") == backup) return &u;
@@ -173,6 +188,7 @@ void add_copy_commands(CLI::App& app, CliContext& c, const std::shared_ptr<SiteA
   auto* list_command = copies->add_subcommand("list", "What a site holds, read from the site alone; and what is being copied there");
   list_command->add_option("--site", a->site)->required();
   list_command->callback([&c, a] { c.run = [&c, a] { return list_copies(c, *a); }; });
+  copies->add_subcommand("status", "What policies want copied: how much of it is there, how much is still due")->callback([&c] { c.run = [&c] { return copies_status(c); }; });
   auto* verify_command = copies->add_subcommand("verify", "Read every byte of a copy and compare it with what was copied; exit code 1 unless it is whole");
   verify_command->add_option("BACKUP", a->backup)->required();
   verify_command->add_option("--site", a->site)->required();

@@ -49,14 +49,14 @@ Result<void> LocalClusters::start_backup(const std::string& cluster, const NewBa
   run.order.spec = backup.spec;
   run.order.labels = backup.labels;
   run.order.annotations = backup.annotations;
-  if (backup.by_velero) return start_backup_by_velero(c, std::move(run));
+  if (backup.by_velero) return start_backup_by_velero(c, std::move(run), backup.urgent);
   if (backup.kept_by_ttl) run.order.annotations[k8s::kKeptBy] = k8s::kKeptByTtl;
   run.order.annotations[k8s::kServerAnnotation] = server_id(cluster);
-  HF_CHECK(line_up(backups_, c, engine(), std::move(run)));
+  HF_CHECK(line_up(backups_, c, engine(), std::move(run), backup.urgent));
   return {};
 }
 
-Result<void> LocalClusters::start_backup_by_velero(const RegisteredCluster& cluster, k8s::BackupRun run) {
+Result<void> LocalClusters::start_backup_by_velero(const RegisteredCluster& cluster, k8s::BackupRun run, bool urgent) {
   const std::string& name = cluster.status.name;
   const auto server = served(name);
   if (!server || server->server->status().role != "observing") {
@@ -65,7 +65,7 @@ Result<void> LocalClusters::start_backup_by_velero(const RegisteredCluster& clus
   run.by_other = [server](const k8s::BackupPlace& place, const k8s::BackupOrder& order, k8s::BackupProgress& progress, std::stop_token stop) {
     return server->server->back_up_by_other(place, order, progress, std::move(stop));
   };
-  HF_CHECK(line_up(backups_, cluster, engine(), std::move(run)));
+  HF_CHECK(line_up(backups_, cluster, engine(), std::move(run), urgent));
   return {};
 }
 

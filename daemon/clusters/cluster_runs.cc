@@ -78,9 +78,10 @@ Job job_of(const std::shared_ptr<AnyTask>& task) {
 
 }  // namespace
 
-Result<std::shared_ptr<const k8s::BackupProgress>> line_up(JobLines& lines, const RegisteredCluster& cluster, k8s::EngineServices services, k8s::BackupRun run) {
+Result<std::shared_ptr<const k8s::BackupProgress>> line_up(JobLines& lines, const RegisteredCluster& cluster, k8s::EngineServices services, k8s::BackupRun run, bool urgent) {
   const auto task = task_of<BackupTask>(cluster, services, std::move(run));
   Job job = job_of(task);
+  job.urgent = urgent;
   job.leaves_traces = !task->asked.by_other;
   job.show_progress = [task](RunStatus& s) { s.items = task->progress.items; };
   HF_CHECK(lines.start(cluster.status.name, std::move(job)));

@@ -7,8 +7,8 @@
 
 namespace holdfast {
 
-// kAlreadyExists: one of that name runs or waits.
-Result<std::shared_ptr<const k8s::BackupProgress>> line_up(JobLines& lines, const RegisteredCluster& cluster, k8s::EngineServices services, k8s::BackupRun run);
+// `urgent`: before all that wait and are not. kAlreadyExists: one of that name runs or waits.
+Result<std::shared_ptr<const k8s::BackupProgress>> line_up(JobLines& lines, const RegisteredCluster& cluster, k8s::EngineServices services, k8s::BackupRun run, bool urgent = false);
 Result<std::shared_ptr<const k8s::RestoreProgress>> line_up(JobLines& lines, const RegisteredCluster& cluster, k8s::EngineServices services, k8s::RestoreRun run);
 
 }  // namespace holdfast

@@ -55,7 +55,7 @@ class LocalClusters final : public ClusterService {
   Result<void> delete_restore(const std::string& cluster, const std::string& name) override;
 
  private:
-  Result<void> start_backup_by_velero(const RegisteredCluster& cluster, k8s::BackupRun run);
+  Result<void> start_backup_by_velero(const RegisteredCluster& cluster, k8s::BackupRun run, bool urgent);
   ClusterFindings findings(const k8s::ClusterAccess& access);
   Result<void> make_bucket(const std::string& bucket);
   Result<std::string> make_user(const ClusterStatus& status);

@@ -45,7 +45,9 @@ Result<void> JobLines::start(const std::string& cluster, Job job) {
   entry->status.name = job.name;
   entry->status.phase = "Queued";
   entry->job = std::move(job);
-  line.entries.push_back(std::move(entry));
+  const auto waits = [&](const auto& e) { return !e->done && e->status.phase == "Queued" && !e->job.urgent; };
+  const auto place = entry->job.urgent ? std::find_if(line.entries.begin(), line.entries.end(), waits) : line.entries.end();
+  line.entries.insert(place, std::move(entry));
   if (!line.working) {
     line.working = true;
     line.worker = std::jthread([this, &line](std::stop_token stop) { work(std::move(stop), line); });

@@ -32,6 +32,7 @@ struct JobPlace {
 struct Job {
   std::string name;
   JobPlace place;
+  bool urgent = false;  // before all that wait and are not
   bool leaves_traces = true;  // false: nothing is to be cleared away should the daemon be killed
   // On a thread of its line.
   std::function<JobEnd(std::stop_token)> run;

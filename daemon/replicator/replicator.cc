@@ -209,6 +209,23 @@ void Replicator::forget_others(const std::vector<CopyOrder>& orders) {
   std::erase_if(known_, [&](const auto& known) { return !keys.contains(known.first); });
 }
 
+std::vector<OrderStatus> Replicator::orders() const {
+  const std::vector<CopyOrder> wanted = p_.orders();
+  std::vector<OrderStatus> out;
+  std::lock_guard lock(mutex_);
+  for (const CopyOrder& o : wanted) {
+    OrderStatus& s = out.emplace_back(OrderStatus{o.cluster, o.policy, o.tier, o.copy.site});
+    const auto known = known_.find({o.policy, o.tier, o.copy.site});
+    if (known == known_.end()) continue;
+    s.looked_at = true;
+    s.newest_ms = known->second.newest_ms;
+    s.there = known->second.there;
+    s.due = known->second.due;
+    s.problem = known->second.problem;
+  }
+  return out;
+}
+
 std::vector<std::string> Replicator::alarms() const {
   std::lock_guard lock(mutex_);
   std::vector<std::string> out;
@@ -282,6 +299,9 @@ void Replicator::carry_out(const CopyOrder& order, const Listed& listed, const s
   }
   OrderPlan plan = plan_order(order, points, units, p_.clock->wall_ms());
   known.unwanted.merge(plan.unwanted);
+  known.there = units.size();
+  known.due = plan.copy.size();
+  for (const SiteUnit& u : units) known.newest_ms = std::max(known.newest_ms, u.started_ms);
   bool news = false;
   {
     std::lock_guard lock(mutex_);

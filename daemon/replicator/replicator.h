@@ -54,6 +54,7 @@ class Replicator final : public SiteService {
   Result<void> remove_site(const std::string& name) override;
   Result<void> start_copy(const std::string& site, const std::string& cluster, const std::string& backup) override;
   Result<void> start_fetch(const std::string& site, const std::string& cluster, const std::string& backup) override;
+  std::vector<OrderStatus> orders() const override;
   std::vector<std::string> alarms() const override;
   Result<std::vector<CopyStatus>> transfers(const std::string& site) override;
   Result<SiteCopies> copies(const std::string& site) override;
@@ -71,6 +72,8 @@ class Replicator final : public SiteService {
   struct Known {
     std::set<std::string> present, unwanted;  // restore points by name
     std::string problem;                      // why that is not known now
+    int64_t newest_ms = 0;                    // as in OrderStatus
+    uint64_t there = 0, due = 0;
   };
   using OrderKey = std::tuple<std::string, std::string, std::string>;  // policy, tier, site
   struct Listed {

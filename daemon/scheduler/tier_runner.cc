@@ -25,12 +25,6 @@ uint64_t times_between(const k8s::Cron& times, int64_t after_ms, int64_t last_ms
   return std::max<uint64_t>(count, 1);
 }
 
-std::string stamp(int64_t unix_ms) {
-  std::string s = compact_date(unix_ms);
-  std::erase_if(s, [](char c) { return c < '0' || c > '9'; });
-  return s;
-}
-
 }  // namespace
 
 TierRunner::TierRunner(TierSurroundings surroundings, std::shared_ptr<const Policy> policy, const PolicyTier& tier)
@@ -217,7 +211,7 @@ Result<void> TierRunner::begin(PolicyRun& run) {
   run.state = State::kRunning;
   ++run.attempt;
   run.started_ms = now_ms;
-  run.backup = backup_stem(policy_->name, tier_->name) + "-" + stamp(now_ms);
+  run.backup = backup_stem(policy_->name, tier_->name) + "-" + date_digits(now_ms);
   if (auto saved = save(run); !saved) {
     run = before;
     return saved;

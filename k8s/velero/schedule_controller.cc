@@ -26,15 +26,13 @@ json::object scheduled_backup(const json::object& schedule, int64_t unix_ms) {
   const json::object& metadata = metadata_of(schedule);
   const json::object& spec = object_at(schedule, "spec");
   json::object backup_spec = object_at(spec, "template");
-  std::string stamp = compact_date(unix_ms);  // 20260102T030405Z
-  std::erase_if(stamp, [](char c) { return c < '0' || c > '9'; });
   const std::string schedule_name = text_at(metadata, "name");
   const json::object& of_template = object_at(backup_spec, "metadata");
   json::object labels = object_at(of_template.contains("labels") ? of_template : metadata, "labels");
   labels[kScheduleLabel] = label_value(schedule_name);
   json::object annotations = object_at(metadata, "annotations");
   annotations.erase("kubectl.kubernetes.io/last-applied-configuration");
-  json::object made{{"name", schedule_name + "-" + stamp}, {"namespace", view_at(metadata, "namespace")}, {"labels", std::move(labels)}, {"annotations", std::move(annotations)}};
+  json::object made{{"name", schedule_name + "-" + date_digits(unix_ms)}, {"namespace", view_at(metadata, "namespace")}, {"labels", std::move(labels)}, {"annotations", std::move(annotations)}};
   if (is_true(spec, "useOwnerReferencesInBackup")) {
     made["ownerReferences"] = json::array{json::object{{"apiVersion", "velero.io/v1"}, {"kind", "Schedule"}, {"name", schedule_name}, {"uid", view_at(metadata, "uid")}, {"controller", true}}};
   }

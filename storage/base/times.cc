@@ -35,6 +35,7 @@ std::string iso8601(int64_t unix_ms) {
 std::string rfc3339(int64_t unix_ms) { return format(unix_ms, "%Y-%m-%dT%H:%M:%SZ"); }
 std::string http_date(int64_t unix_ms) { return format(unix_ms, "%a, %d %b %Y %H:%M:%S GMT"); }
 std::string compact_date(int64_t unix_ms) { return format(unix_ms, "%Y%m%dT%H%M%SZ"); }
+std::string date_digits(int64_t unix_ms) { return format(unix_ms, "%Y%m%d%H%M%S"); }
 
 std::optional<int64_t> parse_http_date(std::string_view text) {
   for (const char* pattern : {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y",

@@ -4,6 +4,7 @@ import datetime
 import hmac
 import json
 import pathlib
+import threading
 import unittest
 
 from api_proxy import ApiProxy
@@ -228,6 +229,36 @@ class PoliciesTest(ClusterTest):
         self.assertEqual((3600, False), (self.tier()["rpo_target_seconds"], self.tier()["rpo_violated"]))
         self.assertIn(f'holdfast_policy_rpo_target_seconds{{schedule="{self.name}-t"}} 3600\n', self.daemon.metrics())
         self.assertNotIn("the newest good restore point", self.daemon.cli("status", check=False).stderr)
+
+    def test_an_emergency_goes_before_all_that_waits(self):
+        gate = threading.Event()
+        self.addCleanup(gate.set)
+        self.proxy.seen.clear()
+        self.proxy.rule = lambda method, path, headers: gate.wait(60) and None if "/configmaps?" in path and "watch" not in path else None
+        for name in ("first", "second", "third"):
+            self.daemon.cli("backup", "create", f"{self.name}-{name}", "--include-namespaces", "shop")
+        self.await_listing()
+        asked = self.daemon.cli("backup", "emergency")
+        name = asked.stdout.split()[1]
+        self.assertRegex(asked.stdout, r"^prod: emergency-\d{14} has been asked for$")
+        gate.set()
+        wait_until("all of them", lambda: {b["phase"] for b in self.daemon.ask("/v1/clusters/prod/backups")["backups"]} == {"Completed"}, 120)
+        order = sorted((b["started"], b["name"]) for b in self.daemon.ask("/v1/clusters/prod/backups")["backups"] if b["name"] == name or b["name"].startswith(self.name))
+        log = self.daemon.log()
+        begun = [n for n in (f"{self.name}-first", name, f"{self.name}-second", f"{self.name}-third")]
+        self.assertEqual(begun, sorted(begun, key=lambda n: log.index(f"backup {n} of cluster prod begins")), order)
+        document = json.loads(self.daemon.cli("backup", "describe", name).stdout)
+        self.assertEqual((True, ["*"]), (document["spec"]["includeClusterResources"], document["spec"].get("includedNamespaces")))
+        # A cluster that cannot be backed up is named, and keeps no other from it.
+        self.daemon.cli("cluster", "add", "other", "--kubeconfig", str(self.cluster.kubeconfig), "--namespace", "elsewhere", "--no-velero-objects")
+        self.addCleanup(self.daemon.cli, "cluster", "remove", "other")
+        self.proxy.rule = lambda method, path, headers: ("status", 403, {}, {"kind": "Status", "code": 403, "message": "closed"})
+        done = self.daemon.cli("--output", "json", "backup", "emergency", "--wait", check=False)
+        self.proxy.rule = lambda *_: None
+        problems = {b["cluster"]: b["problem"] for b in json.loads(done.stdout)["backups"]}
+        self.assertEqual((1, ""), (done.returncode, problems["other"]))
+        self.assertIn("it is Failed", problems["prod"])
+        self.assertIn('no cluster "none"', self.daemon.cli("backup", "emergency", "--cluster", "none", check=False).stderr)
 
     def test_the_five_tiers(self):
         self.name = "five-tiers"

@@ -247,6 +247,10 @@ class SitesTest(ClusterTest):
         made.append(self.run_policy("everything"))
         wait_until("the next", lambda: self.copied("everything") == made[2:], 60)
         self.assertEqual({}, self.objects(self.remote, "far", f"clusters/prod/backups/{made[1]}/"))
+        order = lambda: next(o for o in self.daemon.ask("/v1/sites/orders")["orders"] if o["policy"] == "everything")
+        wait_until("that to be known", lambda: (order()["there"], order()["due"], order()["newest"]) == (2, 0, self.units()[made[-1]]["started"]), 60)
+        self.assertRegex(self.daemon.cli("copies", "status").stdout, r"everything +t +prod +dr +2 +0 +20\S+Z +-")
+        self.assertIn('holdfast_copies_due{schedule="everything-t",site="dr"} 0\n', self.daemon.metrics())
 
     def test_latest_not_yet_copied(self):
         self.apply("newest", retention="forever")
