@@ -25,7 +25,14 @@ std::string body_of(const Event& e, const std::string& appliance, const char* na
                                       {"backup", e.backup}, {"site", e.site}, {"text", e.text}});
 }
 
-// No error: the receiver has taken it. The secret is in none.
+// A URL's path and query may well be what gives access: errors name the host alone.
+std::string without_path(std::string text, const std::string& url) {
+  const std::string origin = url.substr(0, url.find_first_of("/?#", url.find("://") + 3));
+  for (size_t at = text.find(url); at != std::string::npos; at = text.find(url, at + origin.size())) text.replace(at, url.size(), origin);
+  return text;
+}
+
+// No error: the receiver has taken it. No secret is in one.
 Result<void> post(const NewWebhook& w, const std::string& event, const std::string& body, const std::stop_token& stop) {
   HttpClient client({w.url, w.ca_pem, "", "", "", ""});
   ClientRequest request;
@@ -36,9 +43,10 @@ Result<void> post(const NewWebhook& w, const std::string& event, const std::stri
   request.body = body;
   request.deadline = kDeadline;
   request.stop = stop;
-  HF_TRY(const ClientResponse answer, client.send(request, 64 << 10));
-  if (answer.status / 100 == 2) return {};
-  return error(Code::kUnavailable, "the receiver answers with status " + std::to_string(answer.status));
+  const auto answer = client.send(request, 64 << 10);
+  if (!answer) return error(answer.error().code(), without_path(answer.error().message(), w.url));
+  if (answer->status / 100 == 2) return {};
+  return error(Code::kUnavailable, "the receiver answers with status " + std::to_string(answer->status));
 }
 
 }  // namespace

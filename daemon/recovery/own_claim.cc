@@ -85,7 +85,9 @@ Result<void> OwnClaim::activate(const Claim& claim) {
 
 void OwnClaim::give_way(const Claim& to, const std::string& where) {
   std::lock_guard lock(mutex_);
-  if (now_.state != ApplianceState::kActive) return;
+  // What was read before this appliance was activated is no longer of interest.
+  const bool newer = to.generation > now_.claim.generation || (to.generation == now_.claim.generation && to.holder != now_.claim.holder);
+  if (now_.state != ApplianceState::kActive || !newer) return;
   now_.state = ApplianceState::kSuperseded;
   now_.reason = "generation " + std::to_string(to.generation) + " of it acts" + (to.host.empty() ? "" : " on host " + to.host) + ", as site \"" + where + "\" says";
   spdlog::error("this appliance acts no more: {}", now_.reason);

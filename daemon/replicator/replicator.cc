@@ -318,9 +318,13 @@ void Replicator::carry_out(const CopyOrder& order, const Listed& listed, const s
   }
   for (const SiteUnit& u : plan.remove) {
     if (stop.stop_requested() || !p_.may_remove() || !p_.confirm(order.copy.site, (*queue)->store())) return;
-    const auto removed = remove_unit((*queue)->store(), u);
-    if (removed) spdlog::info("policy {}, tier {}: the copy of {} at site {} is removed: no rule keeps it", order.policy, order.tier, u.backup, order.copy.site);
-    else spdlog::error("policy {}, tier {}: the copy of {} at site {} cannot be removed: {}", order.policy, order.tier, u.backup, order.copy.site, removed.error().message());
+    if (const auto removed = remove_unit((*queue)->store(), u); !removed) {
+      spdlog::error("policy {}, tier {}: the copy of {} at site {} cannot be removed: {}", order.policy, order.tier, u.backup, order.copy.site, removed.error().message());
+      continue;
+    }
+    spdlog::info("policy {}, tier {}: the copy of {} at site {} is removed: no rule keeps it", order.policy, order.tier, u.backup, order.copy.site);
+    std::lock_guard lock(mutex_);
+    if (const auto now = known_.find({order.policy, order.tier, order.copy.site}); now != known_.end()) --now->second.there;
   }
 }
 

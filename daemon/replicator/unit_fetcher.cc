@@ -17,7 +17,7 @@ class UnitFetcher {
       : site_(site), unit_(unit), into_(into), limits_(limits), progress_(progress), stop_(stop), document_("backups/" + unit.backup + "/velero-backup.json") {}
 
   Result<void> run() {
-    if (into_.store->get(into_.bucket, into_.prefix + document_, {})) return error(Code::kAlreadyExists, "there is a backup \"" + unit_.backup + "\" of cluster \"" + unit_.cluster + "\" here");
+    if (const auto here = into_.store->get(into_.bucket, into_.prefix + document_, {}); here && !(*here)->info().is_marker) return error(Code::kAlreadyExists, "there is a backup \"" + unit_.backup + "\" of cluster \"" + unit_.cluster + "\" here");
     HF_TRY(const std::string body, site_.get(marker_key(unit_), kMaxMarkerBytes));
     HF_TRY(auto objects, objects_of_marker(body));
     const UnitObject* document = nullptr;

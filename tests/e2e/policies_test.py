@@ -211,7 +211,8 @@ class PoliciesTest(ClusterTest):
         wait_until("the problem", lambda: self.daemon.ask("/v1/webhooks")["webhooks"][0]["problem"], 60)
         unwell = self.daemon.cli("status", check=False)
         self.assertEqual(1, unwell.returncode)
-        self.assertIn('webhook "ops" is not told what happens', unwell.stderr)
+        self.assertRegex(unwell.stderr, 'webhook "ops" is not told what happens: .*127.0.0.1')
+        self.assertNotIn("of=holdfast", unwell.stderr + self.daemon.log(), "what gives access to a receiver is often its path")
 
     def test_rpo_violation_alarm(self):
         receiver = Receiver()

@@ -425,6 +425,18 @@ TEST_F(FetchTest, EverythingIsAsItWas) {
   EXPECT_EQ(Code::kAlreadyExists, again.error().code());
 }
 
+TEST_F(FetchTest, WhatWasDeletedInABucketWithVersionsComesBack) {
+  ASSERT_TRUE(fixture_.store().change_bucket("holdfast", [](Bucket& b) -> Result<void> {
+    b.versioning = Versioning::kEnabled;
+    return {};
+  }));
+  ASSERT_TRUE(fetch());
+  for (const std::string& name : names_) ASSERT_TRUE(fixture_.remove("holdfast", kPrefix + name));
+  const auto again = fetch();
+  ASSERT_TRUE(again) << again.error().message();
+  for (const std::string& name : names_) EXPECT_EQ(before_[name], here(name)) << name;
+}
+
 TEST_F(FetchTest, OtherBytesAreFoundAndNothingIsVisible) {
   for (const std::string& name : names_) {
     const std::string good = site_.objects()[kPrefix + name];
