@@ -2,6 +2,9 @@
 SHELL := /bin/bash
 RUN_DIR ?= $(CURDIR)/run
 JOBS ?= $(shell nproc)
+# What was compiled in one checkout serves in every other.
+export CCACHE_BASEDIR := $(CURDIR)
+export CCACHE_NOHASHDIR := 1
 
 .PHONY: setup setup-test build run check test drill bench soak tidy clean
 setup:

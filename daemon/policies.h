@@ -66,6 +66,25 @@ struct RetentionVerdict {
   std::string why;
 };
 
+// What becomes of a policy's restore points, if every run completes at its time.
+struct RetentionForecast {
+  struct Fate {
+    std::string tier, backup;
+    int64_t started_ms = 0;
+    bool keep = true;      // now
+    std::string why;       // now
+    int64_t until_ms = 0;  // when no rule keeps it any more; 0: not before the forecast's end
+  };
+  struct Month {
+    std::string tier, month;  // "2026-11"
+    uint64_t kept = 0;        // at its end, or the forecast's
+    int64_t oldest_ms = 0;
+  };
+  std::vector<Fate> points;   // those that there are
+  std::vector<Month> months;
+  int64_t ends_ms = 0;
+};
+
 // Thread-safe; calls may block.
 class PolicyService {
  public:
@@ -83,6 +102,8 @@ class PolicyService {
   virtual Result<void> remove_policy(const std::string& name) = 0;
   // Of every restore point that it made.
   virtual Result<std::vector<RetentionVerdict>> judge_points(const std::string& name) const = 0;
+  // For so long from now. `document` (else empty) instead of the policy of that name as it is in force: nothing is changed.
+  virtual Result<RetentionForecast> forecast(const std::string& name, const std::string& document, int64_t length_ms) const = 0;
 };
 
 }  // namespace holdfast

@@ -3,6 +3,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 jobs=$(nproc)
+# What was compiled in one checkout serves in every other.
+export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
 
 echo "== release"
 cmake --preset release >/dev/null

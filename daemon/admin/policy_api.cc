@@ -53,6 +53,25 @@ Result<HttpResponse> preview(const PolicyService& policies, const std::string& n
   return json_response(json::object{{"points", std::move(points)}});
 }
 
+constexpr int64_t kDayMs = 86'400'000;
+constexpr uint64_t kMostDays = 3660;
+
+Result<HttpResponse> forecast(const PolicyService& policies, const json::object& body) {
+  HF_CHECK(only_keys(body, {"name", "document", "days"}));
+  HF_TRY(const std::string name, text_field(body, "name"));
+  HF_TRY(const std::string document, text_field(body, "document"));
+  const json::value* days = body.if_contains("days");
+  const int64_t count = days == nullptr ? 92 : days->is_int64() ? days->get_int64() : -1;
+  if (count < 0 || count > static_cast<int64_t>(kMostDays)) return error(Code::kInvalidArgument, "\"days\" is not a number from 0 to " + std::to_string(kMostDays));
+  HF_TRY(const RetentionForecast f, policies.forecast(name, document, count * kDayMs));
+  json::array points, months;
+  for (const auto& p : f.points) {
+    points.push_back(json::object{{"tier", p.tier}, {"backup", p.backup}, {"started", time_text(p.started_ms)}, {"keep", p.keep}, {"why", p.why}, {"until", time_text(p.until_ms)}});
+  }
+  for (const auto& m : f.months) months.push_back(json::object{{"tier", m.tier}, {"month", m.month}, {"kept", m.kept}, {"oldest", time_text(m.oldest_ms)}});
+  return json_response(json::object{{"points", std::move(points)}, {"months", std::move(months)}, {"ends", time_text(f.ends_ms)}});
+}
+
 }  // namespace
 
 json::array policies_json(const PolicyService& policies) {
@@ -69,6 +88,7 @@ Result<HttpResponse> serve_policies(PolicyService& policies, const AdminCall& c)
     HF_TRY(const std::string name, policies.apply_policy(document));
     return json_response(json::object{{"name", name}});
   }
+  if (c.is("POST", 3) && c.path[2] == "forecast") return forecast(policies, c.body);
   if (c.is("GET", 3)) {
     HF_TRY(const PolicyStatus p, policies.policy(c.path[2]));
     return json_response(to_json(p, true));

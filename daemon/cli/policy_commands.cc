@@ -109,17 +109,33 @@ Result<void> run(const CliContext& c, const PolicyArguments& a) {
   return error(Code::kFailedPrecondition, "run " + text_at(ended, "id") + " of policy \"" + a.name + "\" is " + state + (reason.empty() ? "" : ": " + reason));
 }
 
-Result<void> preview(const CliContext& c, const std::string& name) {
-  HF_TRY(const json::value answer, client_of(c).call("GET", "/v1/policies/" + name + "/retention"));
+struct PreviewArguments {
+  std::string name, file;
+  unsigned days = 92;
+};
+
+Result<void> preview(const CliContext& c, const PreviewArguments& a) {
+  if (a.name.empty() == a.file.empty()) return error(Code::kInvalidArgument, "give the name of a policy, or --file with one that is not applied yet");
+  json::object body{{"name", a.name}, {"days", a.days}};
+  if (!a.file.empty()) {
+    HF_TRY(body["document"], read_text_file(a.file == "-" ? "/dev/stdin" : a.file));
+  }
+  const auto answer = client_of(c).call("POST", "/v1/policies/forecast", body);
+  if (!answer) return a.file.empty() ? std::unexpected(answer.error()) : std::unexpected(answer.error().with_context(a.file));
   if (c.json()) {
-    print_json(answer);
+    print_json(*answer);
     return {};
   }
   std::vector<std::vector<std::string>> rows;
-  for (const json::value& v : answer.at("points").as_array()) {
-    rows.push_back({text_at(v, "backup"), text_at(v, "tier"), text_at(v, "started"), v.at("keep").as_bool() ? "keep" : "remove", text_at(v, "why")});
+  for (const json::value& v : answer->at("points").as_array()) {
+    const bool keep = v.at("keep").as_bool();
+    rows.push_back({text_at(v, "backup"), text_at(v, "tier"), text_at(v, "started"), keep ? "keep" : "remove", keep ? dash(text_at(v, "until")) : "now", text_at(v, "why")});
   }
-  print_table({"BACKUP", "TIER", "STARTED", "VERDICT", "WHY"}, rows);
+  print_table({"BACKUP", "TIER", "STARTED", "VERDICT", "UNTIL", "WHY"}, rows);
+  std::cout << "\nIf every run completes at its time, up to " << text_at(*answer, "ends") << " (UNTIL -: longer than that):\n\n";
+  rows.clear();
+  for (const json::value& m : answer->at("months").as_array()) rows.push_back({text_at(m, "tier"), text_at(m, "month"), text_at(m, "kept"), dash(text_at(m, "oldest"))});
+  print_table({"TIER", "END OF", "KEPT", "THE OLDEST FROM"}, rows);
   return {};
 }
 
@@ -158,7 +174,12 @@ void add_policy_commands(CLI::App& app, CliContext& c) {
   run_command->callback([&c, a] { c.run = [&c, a] { return run(c, *a); }; });
   auto* retention = app.add_subcommand("retention", "Which restore points stay, and why");
   retention->require_subcommand(1);
-  add_named(retention, c, a, "preview", "The verdict of a policy on each restore point that it made, as of now", preview);
+  auto p = std::make_shared<PreviewArguments>();
+  auto* preview_command = retention->add_subcommand("preview", "What a policy makes of its restore points: now, and in the months to come");
+  preview_command->add_option("NAME", p->name, "of a policy that is in force");
+  preview_command->add_option("--file", p->file, "a policy that is not applied yet, instead; -: standard input");
+  preview_command->add_option("--days", p->days, "how far to look ahead")->capture_default_str();
+  preview_command->callback([&c, p] { c.run = [&c, p] { return preview(c, *p); }; });
 }
 
 }  // namespace holdfast

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "daemon/scheduler/retention_forecast.h"
 #include "storage/base/log.h"
 
 namespace holdfast {
@@ -165,8 +166,9 @@ std::vector<PolicyStatus> Scheduler::policies() const {
 
 Result<PolicyStatus> Scheduler::policy(const std::string& name) const {
   std::lock_guard lock(mutex_);
-  HF_TRY(const Entry* entry, const_cast<Scheduler*>(this)->find(name));
-  return status_of(*entry);
+  const auto found = entries_.find(name);
+  if (found == entries_.end()) return error(Code::kNotFound, "there is no policy \"" + name + "\"");
+  return status_of(found->second);
 }
 
 Result<void> Scheduler::pause_policy(const std::string& name, bool paused) {
@@ -232,15 +234,30 @@ bool Scheduler::is_in_force(const Policy& policy) const {
   return found != entries_.end() && found->second.policy.get() == &policy;
 }
 
+Result<std::shared_ptr<const Policy>> Scheduler::in_force(const std::string& name) const {
+  std::lock_guard lock(mutex_);
+  const auto found = entries_.find(name);
+  if (found == entries_.end()) return error(Code::kNotFound, "there is no policy \"" + name + "\"");
+  return found->second.policy;
+}
+
 Result<std::vector<RetentionVerdict>> Scheduler::judge_points(const std::string& name) const {
-  std::shared_ptr<const Policy> policy;
-  {
-    std::lock_guard lock(mutex_);
-    HF_TRY(const Entry* entry, const_cast<Scheduler*>(this)->find(name));
-    policy = entry->policy;
-  }
+  HF_TRY(const auto policy, in_force(name));
   HF_TRY(const auto points, p_.maker->points(policy->cluster));
   return judge_all(*policy, points, p_.clock->wall_ms(), p_.why_it_stays).points;
+}
+
+Result<RetentionForecast> Scheduler::forecast(const std::string& name, const std::string& document, int64_t length_ms) const {
+  std::shared_ptr<const Policy> policy;
+  if (document.empty()) {
+    HF_TRY(policy, in_force(name));
+  } else {
+    HF_TRY(Policy parsed, parse_policy(document));
+    policy = std::make_shared<const Policy>(std::move(parsed));
+  }
+  HF_TRY(const auto points, p_.maker->points(policy->cluster));
+  const int64_t now_ms = p_.clock->wall_ms();
+  return forecast_policy(*policy, points, now_ms, now_ms + length_ms, p_.why_it_stays);
 }
 
 void Scheduler::remove_expired(const std::stop_token& stop) { keeper_.pass(all(), stop); }

@@ -45,6 +45,8 @@ class Scheduler final : public PolicyService {
   Result<void> remove_policy(const std::string& name) override;
   Result<std::vector<RetentionVerdict>> judge_points(const std::string& name) const override;
 
+  Result<RetentionForecast> forecast(const std::string& name, const std::string& document, int64_t length_ms) const override;
+
   // Some of its restore points may go now.
   void look_at_points(const std::string& policy);
   // Of all policies that are not paused.
@@ -69,6 +71,7 @@ class Scheduler final : public PolicyService {
   Result<void> store(const Policy& policy);
   Result<void> install(std::shared_ptr<const Policy> policy);
   Result<Entry*> find(const std::string& name);
+  Result<std::shared_ptr<const Policy>> in_force(const std::string& name) const;
   static PolicyStatus status_of(const Entry& entry);
   bool clock_has_jumped();
   std::vector<std::shared_ptr<const Policy>> all() const;

@@ -133,7 +133,13 @@ class PoliciesTest(ClusterTest):
         wait_until("the first to go", lambda: self.points() == made[1:], 60)
         wait_until("its object to go", lambda: made[0] not in self.cluster.kubectl("-n", "velero", "get", "backups", "-o", "name"), 120)
         preview = self.daemon.cli("retention", "preview", self.name).stdout
-        self.assertRegex(preview, rf"{made[2]} +t +\S+ +keep +the latest good one, one of the last 2")
+        self.assertRegex(preview, rf"{made[2]} +t +\S+ +keep +\S+ +the latest good one, one of the last 2")
+        file = self.stage.directory / "stricter.json"
+        file.write_text(json.dumps({"name": self.name, "cluster": "prod", "tiers": [{"name": "t", "schedule": "@daily", "retention": {"last": 1}}]}))
+        stricter = self.daemon.cli("retention", "preview", "--file", str(file), "--days", "40").stdout
+        self.assertRegex(stricter, rf"{made[1]} +t +\S+ +remove +now +no rule keeps it")
+        self.assertRegex(stricter, r"t +20\d\d-\d\d +1 +20")
+        self.assertEqual(made[1:], self.points())
         self.daemon.cli("policy", "delete", self.name)
         self.assertEqual(made[1:], self.points())
         self.assertIn(f'no policy "{self.name}"', self.daemon.cli("policy", "describe", self.name, check=False).stderr)

@@ -389,6 +389,68 @@ TEST_F(SchedulerTest, WhatIsHeldStaysUntilItIsReleased) {
   EXPECT_EQ((std::vector<std::string>{"p-t-20260301030000"}), clusters_.point_names());
 }
 
+// What the forecast says is what happens.
+TEST_F(SchedulerTest, TheForecastComesTrue) {
+  const std::string document = "name: p\ncluster: prod\ntiers:\n- {name: t, schedule: 0 */6 * * *, retention: {last: 2, daily: 3, keepFor: 30h}}\n- {name: u, schedule: 0 0 1 * *, retention: forever}\n";
+  ASSERT_TRUE(scheduler_->apply_policy(document));
+  for (int i = 0; i < 12; ++i) {
+    go_on(6 * kHour);
+    scheduler_->remove_expired({});
+  }
+  const auto told = scheduler_->forecast("p", "", 10 * kDay);
+  ASSERT_TRUE(told) << told.error().message();
+  EXPECT_EQ(clock_.wall_ms() + 10 * kDay, told->ends_ms);
+  ASSERT_FALSE(told->points.empty());
+  std::map<std::string, int64_t> gone;  // when
+  for (int i = 0; i < 10 * 24 * 12; ++i) {
+    const auto before = clusters_.point_names();
+    go_on(5 * kMinute);
+    scheduler_->look_at_points("p");
+    scheduler_->remove_expired({});
+    const auto after = clusters_.point_names();
+    for (const std::string& name : before) {
+      if (std::find(after.begin(), after.end(), name) == after.end()) gone[name] = clock_.wall_ms();
+    }
+  }
+  size_t removed = 0;
+  for (const auto& p : told->points) {
+    ASSERT_TRUE(p.keep) << p.backup;
+    EXPECT_EQ(p.until_ms != 0, gone.contains(p.backup)) << p.backup;
+    if (p.until_ms == 0) continue;
+    ++removed;
+    // A run takes a minute; what it makes counts from its beginning.
+    EXPECT_NEAR(static_cast<double>(gone[p.backup]), static_cast<double>(p.until_ms), 10.0 * kMinute) << p.backup;
+  }
+  EXPECT_GT(removed, 3U);
+  size_t kept = 0;
+  for (const std::string& name : clusters_.point_names()) kept += name.starts_with("p-t-") ? 1 : 0;
+  EXPECT_EQ(kept, told->months.front().kept);
+  EXPECT_EQ("t", told->months.front().tier);
+}
+
+TEST_F(SchedulerTest, AForecastOfAPolicyThatIsNotAppliedChangesNothing) {
+  ASSERT_TRUE(scheduler_->apply_policy("name: p\ncluster: prod\ntiers:\n- {name: t, schedule: 0 * * * *, retention: forever}\n"));
+  go_on(6 * kHour + 2 * kMinute);
+  const std::string stricter = "name: p\ncluster: prod\ntiers:\n- {name: t, schedule: 0 * * * *, retention: {last: 2}}\n";
+  const auto told = scheduler_->forecast("", stricter, 0);
+  ASSERT_TRUE(told);
+  ASSERT_EQ(6U, told->points.size());
+  EXPECT_EQ(2, std::count_if(told->points.begin(), told->points.end(), [](const auto& p) { return p.keep; }));
+  EXPECT_EQ("p-t-20260301060000", told->points[0].backup);
+  EXPECT_EQ("the latest good one, one of the last 2", told->points[0].why);
+  EXPECT_EQ("no rule keeps it", told->points[5].why);
+  EXPECT_EQ(clock_.wall_ms(), told->points[5].until_ms);
+  scheduler_->remove_expired({});
+  EXPECT_EQ(6U, clusters_.point_names().size());
+  EXPECT_EQ(Code::kInvalidArgument, scheduler_->forecast("", "nonsense", 0).error().code());
+  EXPECT_EQ(Code::kNotFound, scheduler_->forecast("none", "", 0).error().code());
+  // Too much to think through ends sooner, and says so.
+  const auto endless = scheduler_->forecast("", "name: p\ncluster: prod\ntiers:\n- {name: t, schedule: '* * * * *', retention: {keepFor: 10y}}\n", 3660 * kDay);
+  ASSERT_TRUE(endless);
+  EXPECT_LT(endless->ends_ms, clock_.wall_ms() + 30 * kDay);
+  EXPECT_GT(endless->ends_ms, clock_.wall_ms());
+}
+
 TEST_F(SchedulerTest, AnApplianceThatDoesNotActRunsNothingAndMakesUpForItLater) {
   apply("  schedule: 0 * * * *\n");
   active_ = false;
