@@ -17,18 +17,17 @@ namespace {
 Result<FoundBundle> newest_readable(RemoteStore& site, const std::vector<BundleName>& oldest_first, const SecretKey& key) {
   FoundBundle found;
   for (auto name = oldest_first.rbegin(); name != oldest_first.rend(); ++name) {
-    HF_TRY(const std::string sealed, site.get(name->key(), kMaxBundleBytes));
-    auto opened = open_bundle(sealed, key);
-    if (!opened && opened.error().code() == Code::kCorrupt) {
-      found.damaged.push_back(name->key() + ": " + opened.error().message());
+    auto fetched = fetch_bundle(site, *name, key);
+    if (!fetched && fetched.error().code() == Code::kCorrupt) {
+      found.damaged.push_back(name->key() + ": " + fetched.error().message());
       continue;
     }
-    if (!opened) return std::unexpected(opened.error());
+    if (!fetched) return std::unexpected(fetched.error());
     found.key = name->key();
-    const BundleHeader& h = opened->header;
-    found.report = {h.appliance, h.host, h.generation, h.number, sealed.size(), h.written_ms, {}, {}, {}, {}, {}, {}};
-    describe(opened->content, found.report);
-    found.opened = std::move(*opened);
+    found.opened = std::move(fetched->first);
+    const BundleHeader& h = found.opened.header;
+    found.report = {h.appliance, h.host, h.generation, h.number, fetched->second, h.written_ms, {}, {}, {}, {}, {}, {}};
+    describe(found.opened.content, found.report);
     return found;
   }
   return error(Code::kCorrupt, "no bundle of appliance " + oldest_first.front().appliance + " can be read: " + found.damaged.front());

@@ -154,9 +154,9 @@ Result<BundleReport> LocalRecovery::check_bundle(const std::string& name, const 
   HF_TRY(const auto store, site->open());
   HF_TRY(const auto there, list_bundles(*store, appliance_));
   if (there.empty()) return error(Code::kNotFound, "site \"" + name + "\" has no bundle of this appliance" + (p_.keys ? " yet" : ": its first pool is not encrypted"));
-  HF_TRY(const std::string sealed, store->get(there.back().key(), kMaxBundleBytes));
-  HF_TRY(const OpenedBundle opened, open_bundle(sealed, key));
-  BundleReport report{opened.header.appliance, opened.header.host, opened.header.generation, opened.header.number, sealed.size(), opened.header.written_ms, {}, {}, {}, {}, {}, {}};
+  HF_TRY(const auto fetched, fetch_bundle(*store, there.back(), key));
+  const auto& [opened, size_bytes] = fetched;
+  BundleReport report{opened.header.appliance, opened.header.host, opened.header.generation, opened.header.number, size_bytes, opened.header.written_ms, {}, {}, {}, {}, {}, {}};
   describe(opened.content, report);
   report.lacks = differences(opened.content, content_of(*p_.settings, *p_.users, *p_.buckets));
   return report;

@@ -118,4 +118,14 @@ Result<OpenedBundle> open_bundle(const std::string& sealed, const SecretKey& rec
   return opened;
 }
 
+Result<std::pair<OpenedBundle, uint64_t>> fetch_bundle(RemoteStore& site, const BundleName& name, const SecretKey& recovery_key) {
+  HF_TRY(const std::string sealed, site.get(name.key(), kMaxBundleBytes));
+  HF_TRY(OpenedBundle opened, open_bundle(sealed, recovery_key));
+  const BundleHeader& h = opened.header;
+  if (h.appliance != name.appliance || h.generation != name.generation || h.number != name.number) {
+    return error(Code::kCorrupt, Subject::kConfig, "bundle " + std::to_string(h.number) + " of generation " + std::to_string(h.generation) + " of appliance " + h.appliance + " lies under the name of another one");
+  }
+  return std::pair(std::move(opened), sealed.size());
+}
+
 }  // namespace holdfast

@@ -48,5 +48,7 @@ struct OpenedBundle {
 };
 // kPermissionDenied: it does not open with this key; kUnimplemented: a newer version wrote it; kCorrupt: it is damaged.
 Result<OpenedBundle> open_bundle(const std::string& sealed, const SecretKey& recovery_key);
+// The bundle of that name, and how large it is. kCorrupt also where an older one was put under the name.
+Result<std::pair<OpenedBundle, uint64_t>> fetch_bundle(RemoteStore& site, const BundleName& name, const SecretKey& recovery_key);
 
 }  // namespace holdfast

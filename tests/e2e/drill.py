@@ -157,6 +157,9 @@ def recover(host, runbook, watch):
 def check_afterwards(daemon, original, blank_cluster):
     restored = daemon.ask("/v1/clusters/prod-new/restores")["restores"]
     assert [r["phase"] for r in restored] == ["Completed"], restored
+    # What makes its server comes to a cluster a moment after it was added.
+    daemon.await_role("serving", "prod-new")
+    wait_until("its location", lambda: "holdfast-location" in blank_cluster.kubectl("-n", "velero", "get", "secrets", "-o", "name"), 60)
     found = differences(original, live_kinds(blank_cluster))
     assert not found, json.dumps(found[:5], indent=1, default=str)
     assert daemon.ask("/v1/recovery")["state"] == "active"

@@ -265,6 +265,7 @@ class PoliciesTest(ClusterTest):
         problems = {b["cluster"]: b["problem"] for b in json.loads(done.stdout)["backups"]}
         self.assertEqual((1, ""), (done.returncode, problems["other"]))
         self.assertIn("it is Failed", problems["prod"])
+        self.daemon.await_role("serving", "prod", 120)  # the other tests' runs would wait for it
         self.assertIn('no cluster "none"', self.daemon.cli("backup", "emergency", "--cluster", "none", check=False).stderr)
 
     def test_the_five_tiers(self):

@@ -107,6 +107,9 @@ class RecoveryTest(ClusterTest):
         done = subprocess.run([str(HOLDFAST), "recover", "--dry-run", *self.place()], capture_output=True, text=True)
         self.assertEqual(0, done.returncode, done.stderr)
         self.assertIn(f"passed over: {damaged}", done.stderr)
+        s3.put_object(Bucket="far", Key=damaged, Body=good)  # whole, but under a name that is not its own
+        done = subprocess.run([str(HOLDFAST), "recover", "--dry-run", *self.place()], capture_output=True, text=True)
+        self.assertRegex(done.stderr, f"passed over: {damaged}: .* lies under the name of another one")
         self.assertIn("clusters: prod\n", done.stdout)
 
     def test_one_of_two_acts(self):

@@ -172,6 +172,24 @@ TEST_F(RecoveryTest, AFlippedBitIsFound) {
   for (size_t size : {size_t{0}, size_t{1}, sealed.find('\n'), sealed.find('\n') + 1, sealed.size() - 1}) EXPECT_FALSE(open_bundle(sealed.substr(0, size), first_.key())) << size;
 }
 
+// Whoever can write to the bucket cannot pass old settings off as new ones.
+TEST_F(RecoveryTest, AnOlderBundleUnderANewerNameIsNone) {
+  first_.pass();
+  ASSERT_TRUE(first_.store().put_setting("policy/n", "1"));
+  first_.pass_later();
+  const auto names = bundles();
+  ASSERT_EQ(2U, names.size());
+  for (BundleName forged : {BundleName{names[1].appliance, names[1].generation, 3, names[0].digest}, BundleName{names[1].appliance, names[1].generation + 1, 1, names[0].digest}, BundleName{"holdfast-0", 1, 1, names[0].digest}}) {
+    site().set(forged.key(), site().objects()[names[0].key()]);
+    const auto fetched = fetch_bundle(site(), forged, first_.key());
+    ASSERT_FALSE(fetched) << forged.key();
+    EXPECT_EQ(Code::kCorrupt, fetched.error().code());
+  }
+  EXPECT_TRUE(fetch_bundle(site(), names[1], first_.key()));
+  const auto report = first_.recovery().check_bundle("dr", first_.key_text());
+  ASSERT_FALSE(report) << "the newest is not what it says";
+}
+
 TEST_F(RecoveryTest, ABundleOfANewerVersionSaysSo) {
   first_.pass();
   std::string sealed = site().objects()[bundles().back().key()];
