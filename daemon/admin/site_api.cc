@@ -28,13 +28,6 @@ json::object to_json(const OrderStatus& o) {
           {"there", o.there}, {"due", o.due}, {"problem", o.problem}};
 }
 
-template <typename T>
-json::array list_json(const std::vector<T>& all) {
-  json::array out;
-  for (const T& one : all) out.push_back(to_json(one));
-  return out;
-}
-
 Result<HttpResponse> add(SiteService& sites, const json::object& body) {
   HF_CHECK(only_keys(body, {"name", "url", "bucket", "region", "access_key", "secret_key", "ca_pem"}));
   NewSite wanted;
@@ -54,7 +47,7 @@ Result<HttpResponse> serve_copies(SiteService& sites, const AdminCall& c) {
   const std::string& site = c.path[2];
   if (c.is("GET", 4)) {
     HF_TRY(const SiteCopies copies, sites.copies(site));
-    return json_response(json::object{{"units", list_json(copies.units)}, {"copies", list_json(copies.copies)}});
+    return json_response(json::object{{"units", list_json(copies.units, to_json)}, {"copies", list_json(copies.copies, to_json)}});
   }
   if (c.is("POST", 4)) {
     HF_CHECK(only_keys(c.body, {"cluster", "backup"}));
@@ -89,7 +82,7 @@ Result<HttpResponse> serve_sites(SiteService& sites, const AdminCall& c) {
     return json_response(json::object{{"sites", std::move(all)}});
   }
   if (c.is("POST", 2)) return add(sites, c.body);
-  if (c.is("GET", 3) && c.path[2] == "orders") return json_response(json::object{{"orders", list_json(sites.orders())}});
+  if (c.is("GET", 3) && c.path[2] == "orders") return json_response(json::object{{"orders", list_json(sites.orders(), to_json)}});
   if (c.is("DELETE", 3)) {
     HF_CHECK(sites.remove_site(c.path[2]));
     return HttpResponse{204, {}, {}};
@@ -100,7 +93,7 @@ Result<HttpResponse> serve_sites(SiteService& sites, const AdminCall& c) {
   }
   if (c.is("GET", 4) && c.path[3] == "transfers") {
     HF_TRY(const auto transfers, sites.transfers(c.path[2]));
-    return json_response(json::object{{"copies", list_json(transfers)}});
+    return json_response(json::object{{"copies", list_json(transfers, to_json)}});
   }
   if (c.path.size() >= 4 && c.path[3] == "copies") return serve_copies(sites, c);
   return error(Code::kNotFound, "no such resource");

@@ -29,11 +29,7 @@ Result<HttpResponse> put(WebhookService& webhooks, const json::object& body) {
 }  // namespace
 
 Result<HttpResponse> serve_webhooks(WebhookService& webhooks, const AdminCall& c) {
-  if (c.is("GET", 2)) {
-    json::array all;
-    for (const WebhookStatus& w : webhooks.webhooks()) all.push_back(to_json(w));
-    return json_response(json::object{{"webhooks", std::move(all)}});
-  }
+  if (c.is("GET", 2)) return json_response(json::object{{"webhooks", list_json(webhooks.webhooks(), to_json)}});
   if (c.is("POST", 2)) return put(webhooks, c.body);
   if (c.is("POST", 4) && c.path[3] == "test") {
     HF_CHECK(webhooks.test_webhook(c.path[2]));

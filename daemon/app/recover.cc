@@ -23,11 +23,7 @@ Result<FoundBundle> newest_readable(RemoteStore& site, const std::vector<BundleN
       continue;
     }
     if (!fetched) return std::unexpected(fetched.error());
-    found.key = name->key();
-    found.opened = std::move(fetched->first);
-    const BundleHeader& h = found.opened.header;
-    found.report = {h.appliance, h.host, h.generation, h.number, fetched->second, h.written_ms, {}, {}, {}, {}, {}, {}};
-    describe(found.opened.content, found.report);
+    found.opened = std::move(*fetched);
     return found;
   }
   return error(Code::kCorrupt, "no bundle of appliance " + oldest_first.front().appliance + " can be read: " + found.damaged.front());
@@ -64,7 +60,7 @@ Result<FoundBundle> find_bundle(const RecoverRequest& request) {
     if (!bundle) {
       if (!refused || refused->code() == Code::kPermissionDenied) refused = bundle.error();
     } else if (found) {
-      return error(Code::kInvalidArgument, "the recovery key opens the bundles of several appliances: " + found->report.appliance + " and " + appliance + "; name one with --appliance");
+      return error(Code::kInvalidArgument, "the recovery key opens the bundles of several appliances: " + found->opened.header.appliance + " and " + appliance + "; name one with --appliance");
     } else {
       found = std::move(*bundle);
     }

@@ -14,8 +14,6 @@ struct RecoverRequest {
 
 struct FoundBundle {
   OpenedBundle opened;
-  BundleReport report;
-  std::string key;                   // of the object at the site
   std::vector<std::string> damaged;  // newer ones, which cannot be read
 };
 // The newest bundle that can be read. Changes nothing. kPermissionDenied: the key opens none; kNotFound: there is none;

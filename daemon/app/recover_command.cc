@@ -89,7 +89,7 @@ Result<void> recover(const CliContext& c, RecoverArguments& a) {
   }
   HF_TRY(const FoundBundle bundle, find_bundle(a.request));
   for (const std::string& d : bundle.damaged) std::cerr << "holdfast: passed over: " << d << "\n";
-  json::object report = to_json(bundle.report);
+  json::object report = to_json(report_of(bundle.opened));
   if (!c.json()) print_report(report);
   if (a.dry_run) {
     if (c.json()) print_json(report);

@@ -68,10 +68,12 @@ void LocalRecovery::pass(const std::stop_token& stop) {
     std::erase_if(known_, [&](const auto& k) { return std::none_of(sites.begin(), sites.end(), [&](const RecoverySite& s) { return s.name == k.first; }); });
     known = known_;
   }
-  const std::string content = p_.keys ? encode(content_of(*p_.settings, *p_.users, *p_.buckets)) : "";
-  const std::string digest = p_.keys ? digest_of(*p_.keys, content) : "";
+  const bool acts = own_.now().state == ApplianceState::kActive;
+  const bool sends = p_.keys && !sites.empty() && acts;
+  const std::string content = sends ? encode(content_of(*p_.settings, *p_.users, *p_.buckets)) : "";
+  const std::string digest = sends ? digest_of(*p_.keys, content) : "";
   for (const RecoverySite& site : sites) {
-    if (stop.stop_requested() || own_.now().state != ApplianceState::kActive) break;
+    if (!acts || stop.stop_requested() || own_.now().state != ApplianceState::kActive) break;  // one that was just activated begins with the next pass
     Known& k = known[site.name];
     if (!is_due(k, digest)) continue;
     const auto done = see_to(site, content, digest, k);
@@ -154,10 +156,8 @@ Result<BundleReport> LocalRecovery::check_bundle(const std::string& name, const 
   HF_TRY(const auto store, site->open());
   HF_TRY(const auto there, list_bundles(*store, appliance_));
   if (there.empty()) return error(Code::kNotFound, "site \"" + name + "\" has no bundle of this appliance" + (p_.keys ? " yet" : ": its first pool is not encrypted"));
-  HF_TRY(const auto fetched, fetch_bundle(*store, there.back(), key));
-  const auto& [opened, size_bytes] = fetched;
-  BundleReport report{opened.header.appliance, opened.header.host, opened.header.generation, opened.header.number, size_bytes, opened.header.written_ms, {}, {}, {}, {}, {}, {}};
-  describe(opened.content, report);
+  HF_TRY(const OpenedBundle opened, fetch_bundle(*store, there.back(), key));
+  BundleReport report = report_of(opened);
   report.lacks = differences(opened.content, content_of(*p_.settings, *p_.users, *p_.buckets));
   return report;
 }

@@ -114,18 +114,26 @@ Result<OpenedBundle> open_bundle(const std::string& sealed, const SecretKey& rec
   if (!content) return error(Code::kCorrupt, Subject::kConfig, "the bundle is damaged: its content does not belong to its head");
   OpenedBundle opened;
   opened.header = read.header;
+  opened.size_bytes = sealed.size();
   HF_TRY(opened.content, decode_bundle(*content));
   return opened;
 }
 
-Result<std::pair<OpenedBundle, uint64_t>> fetch_bundle(RemoteStore& site, const BundleName& name, const SecretKey& recovery_key) {
+BundleReport report_of(const OpenedBundle& bundle) {
+  const BundleHeader& h = bundle.header;
+  BundleReport report{h.appliance, h.host, h.generation, h.number, bundle.size_bytes, h.written_ms, {}, {}, {}, {}, {}, {}};
+  describe(bundle.content, report);
+  return report;
+}
+
+Result<OpenedBundle> fetch_bundle(RemoteStore& site, const BundleName& name, const SecretKey& recovery_key) {
   HF_TRY(const std::string sealed, site.get(name.key(), kMaxBundleBytes));
   HF_TRY(OpenedBundle opened, open_bundle(sealed, recovery_key));
   const BundleHeader& h = opened.header;
   if (h.appliance != name.appliance || h.generation != name.generation || h.number != name.number) {
     return error(Code::kCorrupt, Subject::kConfig, "bundle " + std::to_string(h.number) + " of generation " + std::to_string(h.generation) + " of appliance " + h.appliance + " lies under the name of another one");
   }
-  return std::pair(std::move(opened), sealed.size());
+  return opened;
 }
 
 }  // namespace holdfast

@@ -45,10 +45,13 @@ std::string seal_bundle(const BundleKeys& keys, const BundleHeader& header, cons
 struct OpenedBundle {
   BundleHeader header;
   BundleContent content;
+  uint64_t size_bytes = 0;  // as it lies there
 };
+// What it holds, by name.
+BundleReport report_of(const OpenedBundle& bundle);
 // kPermissionDenied: it does not open with this key; kUnimplemented: a newer version wrote it; kCorrupt: it is damaged.
 Result<OpenedBundle> open_bundle(const std::string& sealed, const SecretKey& recovery_key);
-// The bundle of that name, and how large it is. kCorrupt also where an older one was put under the name.
-Result<std::pair<OpenedBundle, uint64_t>> fetch_bundle(RemoteStore& site, const BundleName& name, const SecretKey& recovery_key);
+// The bundle of that name. kCorrupt also where an older one was put under the name.
+Result<OpenedBundle> fetch_bundle(RemoteStore& site, const BundleName& name, const SecretKey& recovery_key);
 
 }  // namespace holdfast

@@ -116,6 +116,11 @@ Result<std::vector<UnitObject>> objects_of_marker(const std::string& body) {
   return objects;
 }
 
+Result<std::vector<UnitObject>> read_marker(RemoteStore& site, const SiteUnit& unit) {
+  HF_TRY(const std::string body, site.get(marker_key(unit), kMaxMarkerBytes));
+  return objects_of_marker(body);
+}
+
 Result<std::vector<RemoteObject>> list_all(RemoteStore& site, const std::string& prefix) {
   std::vector<RemoteObject> all;
   RemoteList request{prefix, "", "", 1000};

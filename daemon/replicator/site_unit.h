@@ -27,6 +27,9 @@ std::string marker_prefix(const std::string& cluster);
 // JSON: the unit and its objects with their checksums.
 std::string marker_body(const SiteUnit& unit, const std::vector<UnitObject>& objects);
 Result<std::vector<UnitObject>> objects_of_marker(const std::string& body);
+// What the marker of a unit names.
+Result<std::vector<UnitObject>> read_marker(RemoteStore& site, const SiteUnit& unit);
+inline constexpr uint64_t kMaxMarkerBytes = 64 << 20;
 
 // Every object under a prefix, page by page.
 Result<std::vector<RemoteObject>> list_all(RemoteStore& site, const std::string& prefix);

@@ -6,8 +6,6 @@ namespace holdfast {
 
 namespace {
 
-constexpr uint64_t kMaxMarkerBytes = 64 << 20;
-
 // What S3 calls the ETag of an object in these parts: the MD5 of one, of several the MD5 of their MD5s and how many they are.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
 class PartDigests {
@@ -50,8 +48,7 @@ Result<std::string> etag_there(RemoteStore& site, const std::string& key, const 
 }  // namespace
 
 Result<std::vector<std::string>> check_unit(RemoteStore& site, const SiteUnit& unit, CopyProgress& progress, const std::stop_token& stop) {
-  HF_TRY(const std::string body, site.get(marker_key(unit), kMaxMarkerBytes));
-  HF_TRY(const auto objects, objects_of_marker(body));
+  HF_TRY(const auto objects, read_marker(site, unit));
   progress.objects = objects.size();
   for (const UnitObject& o : objects) progress.bytes += o.size_bytes;
   std::vector<std::string> wrong;

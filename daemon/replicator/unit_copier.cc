@@ -8,7 +8,6 @@ namespace holdfast {
 
 namespace {
 
-constexpr uint64_t kMaxMarkerBytes = 64 << 20;
 const std::string kRemoving = "holdfast/removing/";  // markers of units that are being removed: what is left of them is known
 
 std::string removing_key(const SiteUnit& unit) { return kRemoving + marker_key(unit).substr(marker_prefix("").size()); }

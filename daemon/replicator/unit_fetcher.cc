@@ -9,8 +9,6 @@ namespace holdfast {
 
 namespace {
 
-constexpr uint64_t kMaxMarkerBytes = 64 << 20;
-
 class UnitFetcher {
  public:
   UnitFetcher(RemoteStore& site, const SiteUnit& unit, const CopySource& into, CopyLimits limits, CopyProgress& progress, const std::stop_token& stop)
@@ -18,8 +16,7 @@ class UnitFetcher {
 
   Result<void> run() {
     if (const auto here = into_.store->get(into_.bucket, into_.prefix + document_, {}); here && !(*here)->info().is_marker) return error(Code::kAlreadyExists, "there is a backup \"" + unit_.backup + "\" of cluster \"" + unit_.cluster + "\" here");
-    HF_TRY(const std::string body, site_.get(marker_key(unit_), kMaxMarkerBytes));
-    HF_TRY(auto objects, objects_of_marker(body));
+    HF_TRY(const auto objects, read_marker(site_, unit_));
     const UnitObject* document = nullptr;
     for (const UnitObject& o : objects) {
       // A marker that somebody else wrote must not lead anywhere else.
