@@ -65,7 +65,7 @@ class K0rdentTest(unittest.TestCase):
         cls.create(cls.old, *TAKEN, *LEFT)
         for cluster, name in ((cls.old, "old"), (cls.new, "new")):
             cls.daemon.cli("cluster", "add", name, "--namespace", NAMESPACE, "--kubeconfig", str(cluster.kubeconfig))
-            wait_until("the location", lambda: cls.status(cluster, "bsl", "default").get("phase") == "Available", 60)
+            wait_until("the location", lambda: cluster.location_is_available(NAMESPACE), 60)
 
     @staticmethod
     def create(cluster, *items):
@@ -73,8 +73,7 @@ class K0rdentTest(unittest.TestCase):
 
     @staticmethod
     def status(cluster, kind, name):
-        found = cluster.kubectl("-n", NAMESPACE, "get", kind, name, "--ignore-not-found", "-o", "json")
-        return json.loads(found).get("status", {}) if found else {}
+        return (cluster.find(NAMESPACE, kind, name) or {}).get("status", {})
 
     @staticmethod
     def spec_of(cluster, wanted):

@@ -41,6 +41,19 @@ class KubeCluster:
     def kubectl(self, *arguments, **options):
         return run(["kubectl", *arguments], self.environment, **options)
 
+    def find(self, namespace, kind, name):
+        """An object as the cluster has it; None where it is not there, or its kind is not served (yet)."""
+        done = subprocess.run(["kubectl", "-n", namespace, "get", kind, name, "-o", "json"], env=self.environment, capture_output=True, text=True)
+        if done.returncode == 0:
+            return json.loads(done.stdout)
+        if "(NotFound)" in done.stderr or "the server doesn't have a resource type" in done.stderr:
+            return None
+        raise AssertionError(f"kubectl get {kind} {name}: {done.stderr}")
+
+    def location_is_available(self, namespace="velero"):
+        found = self.find(namespace, "bsl", "default")
+        return bool(found) and found.get("status", {}).get("phase") == "Available"
+
     def create_config_maps(self, namespace, count):
         """m0000, m0001, ... with their number in them."""
         items = [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"m{n:04}", "namespace": namespace}, "data": {"n": str(n)}}

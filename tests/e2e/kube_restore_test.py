@@ -22,7 +22,7 @@ class RestoreTest(ClusterTest):
         cls.daemon.cli("cluster", "add", "new", "--kubeconfig", str(cls.target.kubeconfig))
         # Each cluster is served; what makes its server stays with it.
         wait_until("both to be served", lambda: [c["role"] for c in json.loads(cls.daemon.cli("--output", "json", "cluster", "list").stdout)["clusters"]] == ["serving"] * 2, 60)
-        wait_until("their locations", lambda: all(c.kubectl("-n", "velero", "get", "bsl", "-o", "jsonpath={.items[*].status.phase}") == "Available" for c in (cls.cluster, cls.target)), 60)
+        wait_until("their locations", lambda: all(c.location_is_available() for c in (cls.cluster, cls.target)), 60)
         cls.daemon.cli("backup", "create", "whole", "--cluster", "old", "--wait")
         cls.whole = json.loads(cls.daemon.cli("--output", "json", "restore", "create", "all", "--cluster", "new", "--from-cluster", "old", "--backup", "whole",
                                               "--wait", check=False).stdout)
