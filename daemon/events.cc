@@ -11,6 +11,7 @@ const char* name_of(EventKind kind) {
     case EventKind::kRpoViolated: return "rpo-violated";
     case EventKind::kCopyFailed: return "copy-failed";
     case EventKind::kSiteProblem: return "site-problem";
+    case EventKind::kVerificationFailed: return "verification-failed";
   }
   return "";
 }

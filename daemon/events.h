@@ -7,10 +7,10 @@
 
 namespace holdfast {
 
-enum class EventKind { kBackupCompleted, kBackupPartiallyFailed, kBackupFailed, kRunMissed, kRpoViolated, kCopyFailed, kSiteProblem };
+enum class EventKind { kBackupCompleted, kBackupPartiallyFailed, kBackupFailed, kRunMissed, kRpoViolated, kCopyFailed, kSiteProblem, kVerificationFailed };
 inline constexpr EventKind kAllEvents[] = {EventKind::kBackupCompleted, EventKind::kBackupPartiallyFailed, EventKind::kBackupFailed, EventKind::kRunMissed,
-                                           EventKind::kRpoViolated, EventKind::kCopyFailed, EventKind::kSiteProblem};
-// "backup-completed", "backup-partially-failed", "backup-failed", "run-missed", "rpo-violated", "copy-failed", "site-problem"
+                                           EventKind::kRpoViolated, EventKind::kCopyFailed, EventKind::kSiteProblem, EventKind::kVerificationFailed};
+// "backup-completed", "backup-partially-failed", "backup-failed", "run-missed", "rpo-violated", "copy-failed", "site-problem", "verification-failed"
 const char* name_of(EventKind kind);
 
 struct Event {

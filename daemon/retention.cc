@@ -68,7 +68,7 @@ TierVerdicts judge(std::vector<TierPoint> points, const RetentionRule& rule, con
   std::vector<RetentionVerdict>& verdicts = judged.points;
   for (const TierPoint& p : points) verdicts.push_back({"", p.name, p.started_ms, false, ""});
   bool good_seen = false;
-  unsigned ended = 0;
+  unsigned ended = 0, verified = 0;
   for (size_t i = 0; i < points.size(); ++i) {
     RetentionVerdict& v = verdicts[i];
     if (rule.forever) keep(v, "everything is kept");
@@ -79,6 +79,7 @@ TierVerdicts judge(std::vector<TierPoint> points, const RetentionRule& rule, con
     if (points[i].good && !good_seen) keep(v, "the latest good one");
     good_seen = good_seen || points[i].good;
     if (ended++ < rule.last) keep(v, "one of the last " + std::to_string(rule.last));
+    if (points[i].verified && verified++ < rule.verified) keep(v, "one of the last " + std::to_string(rule.verified) + " that verified");
     const int64_t old_ms = points[i].started_ms + rule.keep_for_ms;
     if (rule.keep_for_ms == 0 || old_ms <= now_ms) continue;
     keep(v, "younger than " + length_text(rule.keep_for_ms));

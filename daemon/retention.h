@@ -17,6 +17,7 @@ struct RetentionRule {
   bool forever = false;
   int64_t keep_for_ms = 0;
   unsigned last = 0, hourly = 0, daily = 0, weekly = 0, monthly = 0, yearly = 0;
+  unsigned verified = 0;  // the last that verified
 };
 
 struct TierPoint {
@@ -24,6 +25,7 @@ struct TierPoint {
   int64_t started_ms = 0;
   bool ended = true;
   bool good = true;  // everything is in it
+  bool verified = false;
 };
 
 struct TierVerdicts {

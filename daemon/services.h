@@ -8,6 +8,7 @@
 #include "daemon/policies.h"
 #include "daemon/recovery.h"
 #include "daemon/sites.h"
+#include "daemon/verification.h"
 #include "daemon/webhooks.h"
 #include "storage/bucket_store.h"
 
@@ -84,6 +85,7 @@ struct RunStatus {
   std::vector<std::string> validation_errors;
   std::string expires;              // of a restore point
   std::string policy, tier;         // of a restore point: that asked for it
+  bool verified = false, doubted = false;  // of a restore point: see k8s/point_evidence.h
   std::string backup;               // of a restore: what from
   uint64_t total = 0;               // of a restore: how many items it has to see to
   std::vector<std::string> lacks;   // of a restore: what the cluster lacks for it
@@ -161,6 +163,7 @@ struct Services {
   SiteService* sites = nullptr;
   RecoveryService* recovery = nullptr;
   WebhookService* webhooks = nullptr;
+  VerificationService* verifications = nullptr;
 };
 
 }  // namespace holdfast

@@ -63,6 +63,7 @@ struct RestorePoint {
   uint64_t items = 0, warnings = 0, errors = 0;
   bool kept_by_ttl = false;  // it bears kKeptByTtl: what made it sees to its expiry
   std::string policy, tier;  // that asked for it; empty: none did
+  bool verified = false, doubted = false;  // as in PointEvidence
   // False: Velero made it and has not finished it; it shows a backup when the archive is there, as "Finalizing".
   bool has_ended() const { return !is_being_finished(phase); }
   static bool is_being_finished(std::string_view phase) { return phase.starts_with("Finalizing") || phase.starts_with("WaitingForPluginOperations"); }

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <atomic>
+#include <boost/json/object.hpp>
+#include <functional>
 #include <optional>
 #include <stop_token>
 
@@ -21,6 +23,8 @@ struct RestoreOrder {
   // What preflight says would be missing afterwards stops it before anything is written.
   bool refuse_incomplete = true;
   std::chrono::milliseconds namespace_timeout{600'000};  // for one that is terminating
+  // Changes an object after everything else has; empty: nothing more is changed.
+  std::function<void(const std::string& group_resource, boost::json::object& object)> adjust = {};
 };
 
 struct RestoreProgress {

@@ -8,6 +8,7 @@
 #include "daemon/admin/policy_api.h"
 #include "daemon/admin/recovery_api.h"
 #include "daemon/admin/site_api.h"
+#include "daemon/admin/verification_api.h"
 #include "daemon/admin/webhook_api.h"
 #include "storage/net/offload.h"
 
@@ -120,6 +121,9 @@ class AdminApi {
       if (c.path[1] == "pools") return route_pools(c);
       if (c.path[1] == "users") return route_users(c);
       if (c.path[1] == "buckets") return route_buckets(c);
+      const bool about_point = n == 6 && c.path[1] == "clusters" && c.path[3] == "backups";
+      if (about_point && ((c.method == "POST" && c.path[5] == "verify") || (c.method == "GET" && c.path[5] == "evidence"))) return serve_point_verification(*o_.services.verifications, c);
+      if (c.path[1] == "verifications") return serve_verifications(*o_.services.verifications, c);
       if (c.path[1] == "clusters") return serve_clusters(*o_.services.clusters, c);
       if (c.path[1] == "sites") return serve_sites(*o_.services.sites, c);
       if (c.path[1] == "recovery") return serve_recovery(*o_.services.recovery, c);
@@ -135,7 +139,8 @@ class AdminApi {
     return json_response(json::object{{"ready", o_.ready()}, {"pools", pools}, {"buckets", o_.services.buckets->buckets().size()},
                                       {"clusters", clusters_json(*o_.services.clusters)}, {"policies", policies_json(*o_.services.policies)},
                                       {"recovery_alarms", texts(o_.services.recovery->alarms())}, {"site_alarms", texts(o_.services.sites->alarms())},
-                                      {"webhook_alarms", texts(o_.services.webhooks->alarms())}});
+                                      {"webhook_alarms", texts(o_.services.webhooks->alarms())},
+                                      {"verifications", verification_orders_json(*o_.services.verifications)}});
   }
 
   Result<HttpResponse> route_pools(const AdminCall& c) {

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "daemon/admin/policy_metrics.h"
+#include "daemon/admin/verification_api.h"
 
 namespace holdfast {
 
@@ -91,6 +92,7 @@ std::string Metrics::render(const Services& services) const {
   }
   render_policies(out, services.policies->policies());
   render_orders(out, services.sites->orders());
+  render_verifications(out, services.verifications->verification_orders());
   return out.str();
 }
 

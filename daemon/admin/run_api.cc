@@ -19,6 +19,8 @@ json::object backup_json(const RunStatus& r) {
   o["expires"] = r.expires;
   o["policy"] = r.policy;
   o["tier"] = r.tier;
+  o["verified"] = r.verified;
+  o["doubted"] = r.doubted;
   return o;
 }
 

@@ -13,6 +13,7 @@
 #include "daemon/app/pool_service.h"
 #include "daemon/app/secrets.h"
 #include "daemon/clusters/cluster_service.h"
+#include "daemon/clusters/cluster_trials.h"
 #include "daemon/identity.h"
 #include "daemon/notifier/notifier.h"
 #include "daemon/recovery/local_recovery.h"
@@ -20,6 +21,7 @@
 #include "daemon/replicator/site_probe.h"
 #include "daemon/scheduler/cluster_backup_maker.h"
 #include "daemon/scheduler/scheduler.h"
+#include "daemon/verifier/verifier.h"
 #include "s3gw/gateway.h"
 #include "storage/base/log.h"
 
@@ -73,6 +75,7 @@ class Daemon {
   // A start that failed in the middle leaves threads that use each other.
   ~Daemon() {
     if (recovery_) recovery_->stop();
+    if (verifier_) verifier_->stop();
     if (scheduler_) scheduler_->stop();
     if (replicator_) replicator_->stop();
   }
@@ -93,6 +96,7 @@ class Daemon {
     scheduler_->load();
     replicator_->start();
     scheduler_->start();
+    verifier_->start();
     recovery_->start();
     HF_CHECK(start_s3());
     return start_admin();
@@ -117,9 +121,11 @@ class Daemon {
     if (admin_) admin_->stop(2);
     workers_.join();
     recovery_->stop();
+    verifier_->stop();
     scheduler_->stop();
     replicator_->stop();
     recovery_.reset();
+    verifier_.reset();
     replicator_.reset();
     clusters_.reset();  // ends running backups
     scheduler_.reset();
@@ -149,6 +155,8 @@ class Daemon {
     backup_maker_ = std::make_unique<ClusterBackupMaker>(*clusters_);
     scheduler_ = std::make_unique<Scheduler>(scheduler_parts());
     replicator_ = std::make_unique<Replicator>(replicator_parts(id));
+    trials_ = std::make_unique<ClusterTrials>(ClusterTrialsParts{store_.get(), store_.get(), &clock_, &random_, c_.state_dir});
+    verifier_ = std::make_unique<Verifier>(verifier_parts());
     return {};
   }
 
@@ -173,6 +181,7 @@ class Daemon {
       clusters_->set_active(active);
       scheduler_->wake();
       replicator_->wake();
+      verifier_->wake();
     };
     return parts;
   }
@@ -197,6 +206,10 @@ class Daemon {
       return std::string(replicator_->copy_is_due(p.policy, p.tier, p.point.name) ? "its copy is still due" : "");
     };
     parts.on_new_point = [this] { replicator_->wake(); };
+    parts.on_policies = [this] {
+      replicator_->wake();
+      verifier_->wake();
+    };
     parts.check_standing = [this] { return recovery_->check_standing(); };
     parts.is_active = [this] { return recovery_->is_active(); };
     parts.tell = [this](Event event) { notifier_->tell(std::move(event)); };
@@ -216,6 +229,20 @@ class Daemon {
     parts.on_news = [this](const std::string& policy) { scheduler_->look_at_points(policy); };
     parts.is_active = [this] { return recovery_->is_active(); };
     parts.confirm = [this](const std::string& name, RemoteStore& site) { return recovery_->confirm(name, site); };
+    return parts;
+  }
+
+  VerifierParts verifier_parts() {
+    VerifierParts parts;
+    parts.settings = store_.get();
+    parts.trials = trials_.get();
+    parts.clusters = clusters_.get();
+    parts.sites = replicator_.get();
+    parts.clock = &clock_;
+    parts.orders = [this] { return scheduler_->verification_orders(); };
+    parts.is_active = [this] { return recovery_->is_active(); };
+    parts.on_news = [this](const std::string& policy) { scheduler_->look_at_points(policy); };
+    parts.tell = [this](Event event) { notifier_->tell(std::move(event)); };
     return parts;
   }
 
@@ -271,7 +298,7 @@ class Daemon {
 
   Result<void> start_admin() {
     AdminApiOptions options;
-    options.services = {store_.get(), store_.get(), local_pools_.get(), clusters_.get(), scheduler_.get(), replicator_.get(), recovery_.get(), notifier_.get()};
+    options.services = {store_.get(), store_.get(), local_pools_.get(), clusters_.get(), scheduler_.get(), replicator_.get(), recovery_.get(), notifier_.get(), verifier_.get()};
     options.metrics = &metrics_;
     options.random = &random_;
     options.workers = &workers_;
@@ -307,6 +334,8 @@ class Daemon {
   std::unique_ptr<LocalClusters> clusters_;
   std::unique_ptr<ClusterBackupMaker> backup_maker_;
   std::unique_ptr<Replicator> replicator_;
+  std::unique_ptr<ClusterTrials> trials_;
+  std::unique_ptr<Verifier> verifier_;
   std::unique_ptr<LocalRecovery> recovery_;
   std::unique_ptr<HttpServer> s3_, admin_;
 };

@@ -130,6 +130,7 @@ int main(int argc, char** argv) {
   holdfast::add_restore_commands(app, context);
   holdfast::add_policy_commands(app, context);
   holdfast::add_site_commands(app, context);
+  holdfast::add_verify_commands(app, context);
   holdfast::add_webhook_commands(app, context);
   holdfast::add_status_command(app, context);
   try {

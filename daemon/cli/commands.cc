@@ -131,6 +131,14 @@ std::string problem_of_tier(const std::string& policy, const json::value& tier) 
   return which + "the newest good restore point is " + length("rpo_seconds") + " old, or there is none; the target is " + length("rpo_target_seconds");
 }
 
+std::string problem_of_verification(const json::value& order) {
+  const std::string which = "policy \"" + text_at(order, "policy") + "\", tier \"" + text_at(order, "tier") + "\": ";
+  const std::string state = text_at(order, "last_state"), level = text_at(order, "level");
+  if (order.at("overdue").as_bool()) return which + "no verification at level " + level + " has succeeded within " + length_text(static_cast<int64_t>(number_at(order, "within_seconds")) * 1000);
+  if (state.empty() || state == "whole" || state == "verified") return "";
+  return which + "the last verification at level " + level + " is " + state + ": " + text_at(order, "last_reason");
+}
+
 // Everything that is not well, a line each.
 std::vector<std::string> problems_of(const json::value& status) {
   std::vector<std::string> all;
@@ -142,6 +150,7 @@ std::vector<std::string> problems_of(const json::value& status) {
   for (const json::value& policy : status.at("policies").as_array()) {
     for (const json::value& tier : policy.at("tiers").as_array()) all.push_back(problem_of_tier(text_at(policy, "name"), tier));
   }
+  for (const json::value& order : status.at("verifications").as_array()) all.push_back(problem_of_verification(order));
   std::erase(all, "");
   return all;
 }

@@ -32,6 +32,7 @@ void add_restore_commands(CLI::App& app, CliContext& context);
 void add_policy_commands(CLI::App& app, CliContext& context);
 // `site`, `copy` and `copies`.
 void add_site_commands(CLI::App& app, CliContext& context);
+void add_verify_commands(CLI::App& app, CliContext& context);
 void add_webhook_commands(CLI::App& app, CliContext& context);
 
 }  // namespace holdfast

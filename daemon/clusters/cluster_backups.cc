@@ -21,6 +21,8 @@ RunStatus status_of(const k8s::RestorePoint& p) {
   s.errors = p.errors;
   s.policy = p.policy;
   s.tier = p.tier;
+  s.verified = p.verified;
+  s.doubted = p.doubted;
   return s;
 }
 

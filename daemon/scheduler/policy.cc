@@ -3,9 +3,10 @@
 #include <boost/json.hpp>
 
 #include <algorithm>
+#include <tuple>
 
 #include "daemon/scheduler/document_lines.h"
-#include "daemon/scheduler/policy_fields.h"
+#include "daemon/verification_fields.h"
 #include "k8s/backup_engine.h"
 #include "k8s/yaml_json.h"
 
@@ -32,7 +33,8 @@ RetryRule retries_of(const PolicyFields& fields) {
   return rule;
 }
 
-RetentionRule retention_of(const PolicyFields& fields) {
+// Of a copy nobody knows here whether it verified.
+RetentionRule retention_of(const PolicyFields& fields, bool of_copy) {
   RetentionRule rule;
   const json::value& given = fields.required("retention");
   if (given.is_string()) {
@@ -41,12 +43,15 @@ RetentionRule retention_of(const PolicyFields& fields) {
     return rule;
   }
   const PolicyFields f(given, fields.path_of("retention"));
-  f.only({"keepFor", "last", "hourly", "daily", "weekly", "monthly", "yearly"});
+  std::set<std::string_view> known{"keepFor", "last", "hourly", "daily", "weekly", "monthly", "yearly"};
+  if (!of_copy) known.insert("verified");
+  f.only(known);
   rule.keep_for_ms = f.length_ms("keepFor", 0);
   for (auto [member, key] : {std::pair{&rule.last, "last"}, {&rule.hourly, "hourly"}, {&rule.daily, "daily"}, {&rule.weekly, "weekly"}, {&rule.monthly, "monthly"}, {&rule.yearly, "yearly"}}) {
     *member = f.count(key, kMostPoints);
   }
-  const bool any = rule.keep_for_ms > 0 || rule.last + rule.hourly + rule.daily + rule.weekly + rule.monthly + rule.yearly > 0;
+  rule.verified = f.count("verified", kMostPoints);
+  const bool any = rule.keep_for_ms > 0 || rule.last + rule.hourly + rule.daily + rule.weekly + rule.monthly + rule.yearly + rule.verified > 0;
   if (!any) fields.refuse("retention", "it keeps nothing; write \"forever\" to keep everything");
   return rule;
 }
@@ -63,13 +68,36 @@ std::vector<TierCopy> copies_of(const PolicyFields& fields) {
     TierCopy copy;
     copy.site = f.name("site");
     copy.mode = f.choice("mode", {"all", "latest"}) == 0 ? TierCopy::Mode::kAll : TierCopy::Mode::kLatest;
-    copy.retention = retention_of(f);
+    copy.retention = retention_of(f, true);
     for (const TierCopy& other : copies) {
       if (other.site == copy.site) throw BadField{path + ".site", "there is another copy to site \"" + copy.site + "\""};
     }
     copies.push_back(std::move(copy));
   }
   return copies;
+}
+
+std::pair<std::string, k8s::Cron> times_of(const PolicyFields& f, const std::string& time_zone) {
+  (void)f.required("schedule");
+  std::string schedule = (time_zone.empty() ? "" : "TZ=" + time_zone + " ") + f.text("schedule");
+  auto times = k8s::Cron::parse(schedule);
+  if (!times) f.refuse("schedule", times.error().message());
+  if (!times->next(0)) f.refuse("schedule", "that time never comes");
+  return {std::move(schedule), *times};
+}
+
+std::optional<TierVerification> verification_of(const PolicyFields& tier, const std::string& time_zone) {
+  const json::value* given = tier.find("verification");
+  if (given == nullptr) return std::nullopt;
+  const PolicyFields f(*given, tier.path_of("verification"));
+  std::set<std::string_view> known = verification_keys();
+  known.insert({"schedule", "within"});
+  f.only(known);
+  TierVerification verification;
+  std::tie(verification.schedule, verification.times) = times_of(f, time_zone);
+  verification.within_ms = f.length_ms("within", 0);
+  verification.rule = verification_rule(f);
+  return verification;
 }
 
 // What the tier says goes before what the policy says for all of them, field by field.
@@ -93,21 +121,16 @@ json::object backup_of(const PolicyFields& policy, const PolicyFields& tier) {
 
 PolicyTier tier_of(const PolicyFields& policy, const std::string& policy_name, const json::value& given, const std::string& path) {
   const PolicyFields f(given, path);
-  f.only({"name", "schedule", "timeZone", "backup", "missed", "overlap", "startWithin", "deadline", "jitter", "retries", "retention", "copies", "rpo"});
+  f.only({"name", "schedule", "timeZone", "backup", "missed", "overlap", "startWithin", "deadline", "jitter", "retries", "retention", "copies", "rpo", "verification"});
   PolicyTier tier;
   tier.name = f.name("name");
   if (backup_stem(policy_name, tier.name).size() > kMaxStemBytes) f.refuse("name", "the names of policy and tier have more than " + std::to_string(kMaxStemBytes - 1) + " characters together");
-  (void)f.required("schedule");
   const PolicyFields& zone_from = f.find("timeZone") != nullptr ? f : policy;
   tier.time_zone = zone_from.text("timeZone");
   if (!tier.time_zone.empty()) {
     if (auto zone = k8s::TimeZone::find(tier.time_zone); !zone) zone_from.refuse("timeZone", zone.error().message());
   }
-  tier.schedule = (tier.time_zone.empty() ? "" : "TZ=" + tier.time_zone + " ") + f.text("schedule");
-  auto times = k8s::Cron::parse(tier.schedule);
-  if (!times) f.refuse("schedule", times.error().message());
-  tier.times = *times;
-  if (!tier.times.next(0)) f.refuse("schedule", "that time never comes");
+  std::tie(tier.schedule, tier.times) = times_of(f, tier.time_zone);
   tier.backup = backup_of(policy, f);
   tier.missed = f.choice("missed", {"once", "skip"}) == 0 ? PolicyTier::Missed::kOnce : PolicyTier::Missed::kSkip;
   tier.overlap = f.choice("overlap", {"skip", "queue"}) == 0 ? PolicyTier::Overlap::kSkip : PolicyTier::Overlap::kQueue;
@@ -118,8 +141,9 @@ PolicyTier tier_of(const PolicyFields& policy, const std::string& policy_name, c
   if (tier.jitter_ms >= tier.deadline_ms) f.refuse("jitter", "it leaves nothing of the deadline");
   tier.rpo_ms = f.length_ms("rpo", 0);
   tier.retries = retries_of(f);
-  tier.retention = retention_of(f);
+  tier.retention = retention_of(f, false);
   tier.copies = copies_of(f);
+  tier.verification = verification_of(f, tier.time_zone);
   return tier;
 }
 

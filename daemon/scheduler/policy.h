@@ -3,11 +3,13 @@
 
 #include <boost/json/object.hpp>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "daemon/retention.h"
 #include "daemon/sites.h"
+#include "daemon/verification.h"
 #include "k8s/cron.h"
 #include "storage/base/status.h"
 
@@ -19,6 +21,13 @@ struct RetryRule {
   int64_t first_wait_ms = 60'000, longest_wait_ms = 1'800'000;
 
   int64_t wait_ms(unsigned failures) const;
+};
+
+struct TierVerification {
+  std::string schedule;    // as the tier's own
+  k8s::Cron times;
+  int64_t within_ms = 0;   // the last success is to be no older; 0: no target
+  VerificationRule rule;
 };
 
 struct PolicyTier {
@@ -39,6 +48,7 @@ struct PolicyTier {
   RetryRule retries;
   RetentionRule retention;
   std::vector<TierCopy> copies;
+  std::optional<TierVerification> verification;
 };
 
 struct Policy {

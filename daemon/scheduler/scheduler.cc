@@ -127,6 +127,7 @@ Result<void> Scheduler::install(std::shared_ptr<const Policy> policy) {
   }
   if (runner_) runner_->wake();
   if (remover_) remover_->wake();
+  if (p_.on_policies) p_.on_policies();
   return {};
 }
 
@@ -216,6 +217,17 @@ std::vector<CopyOrder> Scheduler::copy_orders() const {
     if (policy->paused) continue;
     for (const PolicyTier& tier : policy->tiers) {
       for (const TierCopy& copy : tier.copies) orders.push_back({policy->cluster, policy->name, tier.name, tier.time_zone, copy});
+    }
+  }
+  return orders;
+}
+
+std::vector<VerificationOrder> Scheduler::verification_orders() const {
+  std::vector<VerificationOrder> orders;
+  for (const auto& policy : all()) {
+    if (policy->paused) continue;
+    for (const PolicyTier& tier : policy->tiers) {
+      if (const auto& v = tier.verification) orders.push_back({policy->cluster, policy->name, tier.name, v->schedule, v->times, v->within_ms, v->rule});
     }
   }
   return orders;

@@ -20,6 +20,7 @@ struct SchedulerParts {
   std::function<bool()> may_remove;  // false: no restore point is removed
   WhyItStays why_it_stays;              // empty: nothing but rules holds restore points
   std::function<void()> on_new_point;   // a run has completed; empty: nobody asks
+  std::function<void()> on_policies = {};  // they have changed; empty: nobody asks
   EventSink tell = {};                   // empty: nobody listens
   std::function<bool()> is_active = {};  // false: nothing runs now; empty: it always does
   std::function<Result<void>()> check_standing = {};  // kFailedPrecondition: this appliance is not the one that acts
@@ -51,6 +52,7 @@ class Scheduler final : public PolicyService {
   void look_at_points(const std::string& policy);
   // Of all policies that are not paused.
   std::vector<CopyOrder> copy_orders() const;
+  std::vector<VerificationOrder> verification_orders() const;
 
   // What is due now; in how many ms it wants to be called again.
   int64_t step();

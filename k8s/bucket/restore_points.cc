@@ -4,6 +4,7 @@
 #include "k8s/bucket/object_stream.h"
 #include "k8s/backup_engine.h"
 #include "k8s/client/json_access.h"
+#include "k8s/point_evidence.h"
 #include "storage/base/names.h"
 
 namespace holdfast::k8s {
@@ -44,10 +45,15 @@ Result<std::optional<RestorePoint>> find_restore_point(const BackupPlace& place,
   const json::object& status = object_at(document, "status");
   if (status.empty()) return std::nullopt;
   const json::object& annotations = object_at(object_at(document, "metadata"), "annotations");
-  return RestorePoint{name, text_at(status, "phase"), text_at(status, "startTimestamp"), text_at(status, "completionTimestamp"),
+  RestorePoint point{name, text_at(status, "phase"), text_at(status, "startTimestamp"), text_at(status, "completionTimestamp"),
                       text_at(status, "expiration"), count_at(object_at(status, "progress"), "itemsBackedUp"),
                       count_at(status, "warnings"), count_at(status, "errors"),
                       view_at(annotations, kKeptBy) == kKeptByTtl, text_at(annotations, kPolicyAnnotation), text_at(annotations, kTierAnnotation)};
+  if (const auto evidence = read_evidence(place, name)) {
+    point.verified = evidence->verified();
+    point.doubted = evidence->doubted();
+  }
+  return point;
 }
 
 Result<std::vector<RestorePoint>> list_restore_points(const BackupPlace& place) {

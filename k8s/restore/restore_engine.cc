@@ -143,8 +143,12 @@ class Run {
     o.leave_out = [this](const std::string& group_resource, const std::string& name) {
       return group_resource == "persistentvolumes" && source_->provisioned_anew(name) ? "its claim gets a new volume" : std::string();
     };
-    if (modifiers_) {
-      o.modify = [this](const std::string& group_resource, json::object& object) { return modifiers_->apply(group_resource, object); };
+    if (modifiers_ || order_.adjust) {
+      o.modify = [this](const std::string& group_resource, json::object& object) -> Result<void> {
+        if (modifiers_) HF_CHECK(modifiers_->apply(group_resource, object));
+        if (order_.adjust) order_.adjust(group_resource, object);
+        return {};
+      };
     }
     o.prepare_pod = [this](json::object& pod, const std::string& name_space) { hooks_->prepare(pod, name_space, "velero-restore-init-" + uid_.substr(0, 8)); };
     o.pod_made = [this](const json::object& pod) { hooks_->add(pod); };

@@ -32,7 +32,17 @@ class Patience {
   milliseconds wait_ = kFirstWait;
 };
 
-std::string namespace_object(const RestoreSource& source, const std::string& name, const std::string& target) {
+// "True", "False", or empty; with the message.
+std::pair<std::string, std::string> condition_of(const json::object& object, std::string_view type) {
+  for (const json::value& v : array_at(object_at(object, "status"), "conditions")) {
+    if (v.is_object() && view_at(v.get_object(), "type") == type) return {text_at(v.get_object(), "status"), text_at(v.get_object(), "message")};
+  }
+  return {};
+}
+
+}  // namespace
+
+json::object namespace_object(const RestoreSource& source, const std::string& name, const std::string& target) {
   json::object made{{"apiVersion", "v1"}, {"kind", "Namespace"}};
   json::object metadata{{"name", target}};
   const SourceItem* item = source.find({kNamespaces, "", name});
@@ -47,24 +57,14 @@ std::string namespace_object(const RestoreSource& source, const std::string& nam
     if (!object_at(*object, "spec").empty()) made["spec"] = object_at(*object, "spec");
   }
   made["metadata"] = std::move(metadata);
-  return json::serialize(made);
+  return made;
 }
-
-// "True", "False", or empty; with the message.
-std::pair<std::string, std::string> condition_of(const json::object& object, std::string_view type) {
-  for (const json::value& v : array_at(object_at(object, "status"), "conditions")) {
-    if (v.is_object() && view_at(v.get_object(), "type") == type) return {text_at(v.get_object(), "status"), text_at(v.get_object(), "message")};
-  }
-  return {};
-}
-
-}  // namespace
 
 NamespaceState ensure_namespace(ApiClient& client, const RestoreSource& source, const RestoreSpec& spec, const std::string& name, milliseconds timeout) {
   const std::string& target = spec.target_namespace(name);
   Patience patience(client, timeout);
   for (;;) {
-    const auto made = client.create("/api/v1/namespaces", "", namespace_object(source, name, target));
+    const auto made = client.create("/api/v1/namespaces", "", json::serialize(namespace_object(source, name, target)));
     if (made) return {true, {}};
     // Who may not make one may still use one that is there.
     const bool may_exist = made.error().code() == Code::kAlreadyExists || made.error().code() == Code::kPermissionDenied;

@@ -15,6 +15,9 @@ struct NamespaceState {
   std::string problem;  // why nothing can be written there; empty: it is ready
 };
 
+// A namespace of the backup under another name, with its labels and annotations; bare where the backup has no such object.
+json::object namespace_object(const RestoreSource& source, const std::string& name, const std::string& target);
+
 // A namespace of the backup under its target's name: made with its labels and annotations, waited for while one of that
 // name is terminating, taken as it is when it is there.
 NamespaceState ensure_namespace(ApiClient& client, const RestoreSource& source, const RestoreSpec& spec, const std::string& name,

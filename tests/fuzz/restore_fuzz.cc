@@ -6,6 +6,9 @@
 #include "k8s/restore/item_transforms.h"
 #include "k8s/restore/merge_patch.h"
 #include "k8s/restore/resource_modifiers.h"
+#include "k8s/trial/comparison.h"
+#include "k8s/trial/harmless.h"
+#include "k8s/trial/readiness.h"
 #include "k8s/yaml_json.h"
 
 using namespace holdfast;
@@ -74,6 +77,11 @@ void fuzz_object(std::string_view text) {
     RestoreSpec plain;
     transform(kind, again, {&plain, {}});  // as with a live object: nothing more comes off
     if (object_in(changed, "metadata") != nullptr) check(again == changed);
+    json::object harmless = changed;
+    make_harmless(kind, harmless, true);
+    check(object_difference(changed, changed).empty());
+    (void)object_difference(harmless, *object);
+    (void)why_not_ready(kind, *object);
     if (has_null(changed)) continue;
     json::value document = *object;
     apply_merge_patch(document, merge_patch(*object, changed));

@@ -71,13 +71,19 @@ INSTANTIATE_TEST_SUITE_P(
                     Wrong{tier("  schedule: '@daily'\n  timeZone: Mars/Phobos\n"), "line 7: tiers[0].timeZone"},
                     Wrong{tier("  schedule: '@daily'\n  deadline: soon\n"), "line 7: tiers[0].deadline: \"soon\" is no length of time"},
                     Wrong{tier("  schedule: '@daily'\n  retries: {times: 1000}\n"), "line 7: tiers[0].retries.times"},
-                    Wrong{tier("  schedule: '@daily'\n  overlap: maybe\n"), "\"maybe\" is neither skip or queue"},
+                    Wrong{tier("  schedule: '@daily'\n  overlap: maybe\n"), "\"maybe\" is neither skip nor queue"},
                     Wrong{tier("  schedule: '@daily'\n  backup: {includedNamespace: [a]}\n"), "line 7: tiers[0].backup: "},
                     Wrong{tier("  schedule: '@daily'\n  backup: {ttl: 1h}\n"), "line 7: tiers[0].backup.ttl: a policy sees to this itself"},
                     Wrong{tier("  schedule: '@daily'\n  backup: {includedResources: [a], includedClusterScopedResources: [b]}\n"), "line 7: tiers[0].backup: "},
                     Wrong{tier("  schedule: '@daily'\n- {name: t, schedule: '@daily', retention: forever}\n"), "line 7: tiers[1].name: there is another tier \"t\""},
                     Wrong{tier("  schedule: '@daily'\n  copies: [{site: dr, retention: forever}, {site: dr, retention: forever}]\n"), "line 7: tiers[0].copies[1].site: there is another copy"},
                     Wrong{tier("  schedule: '@daily'\n  copies:\n  - site: dr\n"), "line 8: tiers[0].copies[0]: \"retention\" is missing"},
+                    Wrong{tier("  schedule: '@daily'\n  copies: [{site: dr, retention: {verified: 1}}]\n"), "line 7: tiers[0].copies[0].retention.verified: there is no such field here"},
+                    Wrong{tier("  schedule: '@daily'\n  verification:\n    level: restore\n"), "line 7: tiers[0].verification: \"schedule\" is missing"},
+                    Wrong{tier("  schedule: '@daily'\n  verification:\n    schedule: '@weekly'\n    level: deep\n"), "line 9: tiers[0].verification.level: \"deep\" is neither restore nor read"},
+                    Wrong{tier("  schedule: '@daily'\n  verification:\n    schedule: '@weekly'\n    checks:\n    - http: {namespace: n, service: s, port: 80, path: x}\n"), "line 10: tiers[0].verification.checks[0].http.path: it does not begin with a slash"},
+                    Wrong{tier("  schedule: '@daily'\n  verification: {schedule: '@weekly', checks: [{exec: {namespace: n, command: [x]}}]}\n"), "tiers[0].verification.checks[0].exec.pod: either \"pod\" or \"selector\""},
+                    Wrong{tier("  schedule: '@daily'\n  verification: {schedule: '@weekly', checks: [{within: 1m}]}\n"), "tiers[0].verification.checks[0]: it is neither \"exec\" nor \"http\""},
                     Wrong{"name: p\ncluster: c\ntiers:\n- {name: t, schedule: '@daily'}\n", "line 4: tiers[0]: \"retention\" is missing"},
                     Wrong{"name: p\ncluster: c\ntiers:\n- {name: t, schedule: '@daily', retention: {last: 0}}\n", "it keeps nothing"},
                     Wrong{"name: " + std::string(40, 'p') + "\ncluster: c\ntiers:\n- {name: " + std::string(30, 't') + ", schedule: '@daily', retention: forever}\n", "characters together"},
@@ -572,6 +578,16 @@ TEST(Retention, TheLatestGoodOneStaysHoweverOld) {
   EXPECT_EQ((std::vector<std::string>{"running", "partial", "good"}), kept(judge(points, rule, std::nullopt, 2 * kDay + kHour)));
   EXPECT_EQ(0, judge(points, rule, std::nullopt, 100 * kDay).next_ms);
   EXPECT_EQ(3 * kDay, judge(points, rule, std::nullopt, 2 * kDay + kHour).next_ms);
+}
+
+TEST(Retention, TheLastThatVerified) {
+  std::vector<TierPoint> points;
+  for (int64_t day = 0; day < 6; ++day) points.push_back({"d" + std::to_string(day), day * kDay, true, true, day == 0 || day == 2 || day == 3});
+  RetentionRule rule;
+  rule.verified = 2;
+  const TierVerdicts verdicts = judge(points, rule, std::nullopt, 100 * kDay);
+  EXPECT_EQ((std::vector<std::string>{"d5", "d3", "d2"}), kept(verdicts));
+  EXPECT_EQ("one of the last 2 that verified", verdicts.points[2].why);
 }
 
 TEST(Retention, OfEachPeriodTheNewestGoodOne) {

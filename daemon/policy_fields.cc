@@ -1,4 +1,4 @@
-#include "daemon/scheduler/policy_fields.h"
+#include "daemon/policy_fields.h"
 
 #include "daemon/duration.h"
 #include "storage/base/names.h"
@@ -83,7 +83,7 @@ size_t PolicyFields::choice(std::string_view key, const std::vector<std::string_
   std::string all;
   for (size_t i = 0; i < choices.size(); ++i) {
     if (choices[i] == given) return i;
-    all += (i == 0 ? "" : " or ") + std::string(choices[i]);
+    all += (i == 0 ? "" : " nor ") + std::string(choices[i]);
   }
   refuse(key, "\"" + given + "\" is neither " + all);
 }

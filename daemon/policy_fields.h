@@ -1,4 +1,4 @@
-// Reading a policy's document member by member; what is wrong with one is thrown with the path to it.
+// Reading a document of settings member by member; what is wrong with one is thrown with the path to it.
 #pragma once
 
 #include <boost/json/object.hpp>
@@ -10,7 +10,7 @@
 
 namespace holdfast {
 
-// Never leaves daemon/scheduler/policy.cc.
+// Does not leave the function that reads a document.
 struct BadField {
   std::string path;  // "tiers[0].schedule"; empty: the document
   std::string why;
