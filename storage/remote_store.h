@@ -92,6 +92,8 @@ class RemoteStore {
   virtual Result<bool> object_lock() = 0;
   // How far its clock is ahead of this host's, by its last answer; nothing before the first.
   virtual std::optional<int64_t> clock_ahead_ms() const = 0;
+  // What its clock says now, as far as that is known; by it go the times of its objects.
+  virtual std::optional<int64_t> now_ms() const = 0;
   virtual uint64_t requests() const = 0;  // sent so far
 
   // Ends running calls and refuses further ones.

@@ -9,6 +9,7 @@ namespace holdfast {
 namespace {
 
 const std::string kRemoving = "holdfast/removing/";  // markers of units that are being removed: what is left of them is known
+constexpr int64_t kRemovalGoesOnMs = 600'000;  // whoever began one that is younger may still be at it
 
 std::string removing_key(const SiteUnit& unit) { return kRemoving + marker_key(unit).substr(marker_prefix("").size()); }
 
@@ -44,9 +45,30 @@ class UnitCopier {
     HF_TRY(const auto left, list_all(site_, kRemoving + unit_.cluster + "/" + unit_.backup + ","));
     for (const RemoteObject& o : left) {
       const auto unit = unit_of_key(marker_prefix("") + o.key.substr(kRemoving.size()));
-      if (unit) HF_CHECK(remove_unit(site_, *unit));
+      if (!unit) continue;
+      if (const auto now_ms = site_.now_ms(); now_ms && *now_ms - o.modified_ms < kRemovalGoesOnMs) return is_being_removed();
+      HF_CHECK(remove_unit(site_, *unit));
     }
     return {};
+  }
+
+  std::unexpected<Status> is_being_removed() const {
+    return error(Code::kUnavailable, "an earlier copy of backup \"" + unit_.backup + "\" is being removed there");
+  }
+
+  // Somebody who took over may have begun to prune what this copy found there. A removal has its record there from before it
+  // takes the marker until all is gone: what began before our marker is seen by its record, or by what is missing; what begins
+  // later takes the marker first.
+  Result<void> see_that_it_stays() {
+    HF_TRY(const auto removals, list_all(site_, kRemoving + unit_.cluster + "/" + unit_.backup + ","));
+    HF_TRY(const auto listed, list_all(site_, unit_prefix(unit_.cluster, unit_.backup)));
+    std::map<std::string, RemoteObject> there;
+    for (const RemoteObject& o : listed) there.emplace(o.key, o);
+    const bool whole = std::all_of(objects_.begin(), objects_.end(), [&](const CopyObject& o) { return there.contains(site_prefix_ + o.name); });
+    if (removals.empty() && whole) return {};
+    HF_CHECK(site_.remove(marker_key(unit_)));
+    HF_CHECK(site_.remove(site_prefix_ + document_));
+    return is_being_removed();
   }
 
   Result<void> nobody_else_has_it() {
@@ -140,11 +162,14 @@ class UnitCopier {
       marked = site_.put(put, body);
     }
     if (!marked) return std::unexpected(marked.error());
-    HF_TRY(const std::string there_now, site_.get(put.key, kMaxMarkerBytes));
-    if (there_now != body) {
+    const auto there_now = site_.get(put.key, kMaxMarkerBytes);
+    if (!there_now && there_now.error().code() == Code::kNotFound) HF_CHECK(see_that_it_stays());
+    if (!there_now) return std::unexpected(there_now.error());
+    if (*there_now != body) {
       (void)site_.remove(put.key);
       return error(Code::kCorrupt, site_.place().url + "/" + site_.place().bucket + "/" + put.key + " has other bytes than were sent");
     }
+    HF_CHECK(see_that_it_stays());
     for (const std::string& older : markers_) {
       if (older != put.key) HF_CHECK(site_.remove(older));
     }

@@ -64,6 +64,7 @@ class S3RemoteStore final : public RemoteStore {
   const RemotePlace& place() const override { return place_; }
   void stop() override { stop_.request_stop(); }
   uint64_t requests() const override { return requests_; }
+  std::optional<int64_t> now_ms() const override { return answered_ ? std::optional(clock_.wall_ms() + ahead_ms_) : std::nullopt; }
   std::optional<int64_t> clock_ahead_ms() const override { return answered_ ? std::optional<int64_t>(ahead_ms_) : std::nullopt; }
 
   Result<RemoteObject> head(const std::string& key) override {

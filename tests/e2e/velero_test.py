@@ -115,6 +115,7 @@ class VeleroTest(unittest.TestCase):
         self.velero("backup", "create", "by-velero", "--include-namespaces", "town", "--include-cluster-resources=true", "--snapshot-volumes=false",
                     "--storage-location", "outside", "--wait")
         self.assertEqual("Completed", self.phase("backup", "by-velero"), self.velero("backup", "logs", "by-velero")[-3000:])
+        self.assertEqual("whole", json.loads(self.daemon.cli("--output", "json", "verify", "run", "by-velero", "--level", "read").stdout)["state"])
         self.lose_town()
         self.daemon.cli("restore", "create", "by-holdfast", "--backup", "by-velero", "--include-namespaces", "town", "--include-cluster-resources=true", "--wait")
         self.kubectl("-n", "town", "wait", "--for=condition=Ready", "pod/guard", "--timeout=120s")
@@ -128,6 +129,11 @@ class VeleroTest(unittest.TestCase):
         self.velero("backup", "create", "with-data", "--include-namespaces", "csid", "--default-volumes-to-fs-backup", "--snapshot-volumes=false",
                     "--storage-location", "outside", "--wait")
         self.assertEqual("Completed", self.phase("backup", "with-data"), self.velero("backup", "logs", "with-data")[-3000:])
+        self.assertEqual("whole", json.loads(self.daemon.cli("--output", "json", "verify", "run", "with-data", "--level", "read").stdout)["state"])
+        tried = json.loads(self.daemon.cli("--output", "json", "verify", "run", "with-data", check=False).stdout)
+        self.assertEqual("undecided", tried["state"])
+        self.assertIn("its data (PodVolumeBackup) is in the restore point and cannot be brought back", tried["reason"])
+        self.assertEqual("", self.kubectl("get", "namespaces", "-l", "holdfast.io/trial", "-o", "name"))
         arguments = ("--backup", "with-data", "--namespace-mappings", "csid:empty")
         done = self.daemon.cli("--output", "json", "restore", "create", "refused", *arguments, "--wait", check=False)
         ended = json.loads(done.stdout)

@@ -52,7 +52,7 @@ Result<RemoteObject> MemoryRemote::head(const std::string& key) {
   std::lock_guard lock(mutex_);
   const auto found = objects_.find(key);
   if (found == objects_.end()) return error(Code::kNotFound, Subject::kKey, key + " is not there");
-  return RemoteObject{key, found->second.body.size(), found->second.etag, 1};
+  return RemoteObject{key, found->second.body.size(), found->second.etag, modified_ms};
 }
 
 Result<std::string> MemoryRemote::get(const std::string& key, uint64_t max_bytes) {
@@ -94,7 +94,7 @@ Result<RemotePage> MemoryRemote::list(const RemoteList& request) {
       page.next = page.objects.back().key;
       break;
     }
-    page.objects.push_back({at->first, at->second.body.size(), at->second.etag, 1});
+    page.objects.push_back({at->first, at->second.body.size(), at->second.etag, modified_ms});
   }
   return page;
 }

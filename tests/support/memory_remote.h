@@ -24,6 +24,7 @@ class MemoryRemote final : public RemoteStore {
 
   // Asked before each call: "put KEY", "list PREFIX", ...
   std::function<Mishap(const std::string& call)> mishap;
+  int64_t modified_ms = 1, clock_ms = 3'600'000;  // of everything that is there; what its clock says
   bool takes_conditions = true;  // false: conditional writes are ordinary ones
   // Everything that is there.
   std::map<std::string, std::string> objects() const;
@@ -47,6 +48,7 @@ class MemoryRemote final : public RemoteStore {
   Result<std::string> versioning() override { return std::string(); }
   Result<bool> object_lock() override { return false; }
   std::optional<int64_t> clock_ahead_ms() const override { return std::nullopt; }
+  std::optional<int64_t> now_ms() const override { return clock_ms; }
   uint64_t requests() const override { return requests_; }
   void stop() override {}
 

@@ -1,7 +1,10 @@
 // Copies of restore points: what is there when, whatever fails, lies or is cut off.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
+#include <condition_variable>
+#include <mutex>
 #include <random>
 #include <thread>
 
@@ -554,6 +557,102 @@ TEST_F(SiteQueueTest, TheLastHundredAreKnown) {
   ASSERT_EQ(100U, known.size());
   EXPECT_EQ("none-3", known.front().backup);
 }
+
+// Two appliances at one site: lets one of them make one call at a time, as a seed says.
+class Turns {
+ public:
+  explicit Turns(uint64_t seed) : random_(seed) {}
+
+  void enter(size_t who) {
+    std::unique_lock lock(mutex_);
+    states_[who] = State::kWaiting;
+    choose();
+    changed_.wait(lock, [&] { return chosen_ == who; });
+    chosen_ = kNobody;
+    states_[who] = State::kRunning;
+  }
+  void end(size_t who) {
+    std::lock_guard lock(mutex_);
+    states_[who] = State::kDone;
+    choose();
+  }
+
+ private:
+  enum class State { kRunning, kWaiting, kDone };
+  static constexpr size_t kNobody = 2;
+
+  void choose() {
+    std::vector<size_t> waiting;
+    for (size_t i = 0; i < states_.size(); ++i) {
+      if (states_[i] == State::kRunning) return;
+      if (states_[i] == State::kWaiting) waiting.push_back(i);
+    }
+    if (waiting.empty() || chosen_ != kNobody) return;
+    chosen_ = waiting[random_() % waiting.size()];
+    changed_.notify_all();
+  }
+
+  std::mt19937_64 random_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::array<State, 2> states_{};
+  size_t chosen_ = kNobody;
+};
+
+// One appliance has just taken over, and prunes; the other has begun its copy before it could know.
+class PruneRacingACopy : public CopyTest, public testing::WithParamInterface<bool> {};
+
+TEST_P(PruneRacingACopy, LeavesNothingHalfVisible) {
+  const uint64_t first = std::random_device()();
+  for (uint64_t seed = first; seed < first + 150; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    const bool unchanged = GetParam();
+    ASSERT_TRUE(copy());
+    if (!unchanged) put("backups/b/small-3", "seed " + std::to_string(seed));
+    Turns turns(seed);
+    std::atomic<std::thread::id> pruner{};
+    site_.modified_ms = site_.clock_ms;
+    site_.mishap = [&](const std::string&) {
+      turns.enter(std::this_thread::get_id() == pruner.load() ? 1 : 0);
+      return Mishap::kNone;
+    };
+    {
+      std::jthread pruning([&] {
+        pruner = std::this_thread::get_id();
+        (void)remove_unit(site_, unit_);
+        turns.end(1);
+      });
+      CopyProgress progress;
+      const CopySource source{&fixture_.store(), "holdfast", kPrefix};
+      (void)copy_unit(source, site_, unit_, {1, 1 << 20}, progress, {});
+      turns.end(0);
+    }
+    site_.mishap = nullptr;
+    site_.modified_ms = 1;
+    expect_nothing_half_visible();
+    ASSERT_TRUE(copy());
+    expect_whole();
+    if (HasFailure()) return;
+  }
+}
+
+TEST_F(CopyTest, ARemovalThatMayGoOnIsNotTakenOver) {
+  ASSERT_TRUE(copy());
+  site_.modified_ms = site_.clock_ms;
+  int calls = 0;
+  site_.mishap = [&](const std::string&) { return ++calls > 6 ? Mishap::kRefused : Mishap::kNone; };
+  ASSERT_FALSE(remove_unit(site_, unit_));
+  site_.mishap = nullptr;
+  const auto refused = copy();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ("an earlier copy of backup \"b\" is being removed there", refused.error().message());
+  site_.clock_ms += 600'000;
+  ASSERT_TRUE(copy());
+  expect_whole();
+  EXPECT_EQ(23U, site_.objects().size());
+}
+
+INSTANTIATE_TEST_SUITE_P(Both, PruneRacingACopy, testing::Bool());
 
 }  // namespace
 }  // namespace holdfast::test
