@@ -8,7 +8,7 @@ build=(g++ cmake ninja-build ccache pkg-config libboost1.81-dev libboost-json1.8
        libsystemd-dev libcurl4-openssl-dev libarchive-dev libre2-dev libhowardhinnant-date-dev tzdata)
 test=(libgtest-dev python3 python3-venv clang-16 libclang-rt-16-dev tgt rclone restic s3cmd curl openssl
       etcd-server containerd runc containernetworking-plugins iproute2 iptables nftables socat conntrack busybox-static
-      ca-certificates procps bc gcc libc6-dev)
+      ca-certificates procps bc gcc libc6-dev faketime)
 
 wanted=()
 for step in "$@"; do

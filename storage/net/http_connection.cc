@@ -7,8 +7,10 @@
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/rfc7230.hpp>
 #include <charconv>
+#include <ctime>
 
 #include "storage/base/text.h"
+#include "storage/base/times.h"
 
 namespace holdfast {
 
@@ -22,6 +24,17 @@ constexpr uint64_t kSkipLimitBytes = 1 << 20;  // more unread body than this: cl
 
 Status gone(const error_code& ec) {
   return Status(Code::kUnavailable, "the client's connection ended: " + ec.message());
+}
+
+// Clients with a wrong clock sign again by it (RFC 9110, 6.6.1).
+const std::string& date_now() {
+  thread_local std::time_t second = 0;
+  thread_local std::string text;
+  if (const std::time_t now = std::time(nullptr); now != second) {
+    second = now;
+    text = http_date(static_cast<int64_t>(now) * 1000);
+  }
+  return text;
 }
 }  // namespace
 
@@ -292,7 +305,7 @@ asio::awaitable<Result<size_t>> HttpConnection::read_plain(MutableByteSpan out) 
 std::string HttpConnection::render_head(const HttpResponse& response, uint64_t content_length) const {
   std::string head = "HTTP/1.1 " + std::to_string(response.status) + " ";
   head += http_reason(response.status);
-  head += "\r\n";
+  head += "\r\nDate: " + date_now() + "\r\n";
   for (const auto& [name, value] : response.headers.all()) {
     // A header that would break the message is left out: values come from users' metadata.
     if (value.find_first_of("\r\n") != std::string::npos) continue;

@@ -249,7 +249,9 @@ class S3RemoteStore final : public RemoteStore {
     // A success whose body is an error: S3 does so where it must answer before it knows.
     const bool hidden = answer->status / 100 == 2 && call.method != "GET" && !answer->body.empty() && !error_answer(answer->body).code.empty();
     if (answer->status / 100 == 2 && !hidden) return answer;
-    if (answer->status == 403 && skewed && offset_ms_ != ahead_ms_ && error_answer(answer->body).code == "RequestTimeTooSkewed") {
+    // An answer to HEAD does not say why.
+    const bool may_be_the_clock = answer->status == 403 && (call.method == "HEAD" || error_answer(answer->body).code == "RequestTimeTooSkewed");
+    if (may_be_the_clock && skewed && offset_ms_ != ahead_ms_) {
       offset_ms_ = ahead_ms_.load();
       return error(Code::kUnavailable, place_.url + ": its clock differs by " + std::to_string(ahead_ms_ / 1000) + " s");
     }

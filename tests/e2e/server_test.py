@@ -1,6 +1,8 @@
 """The daemon as its operator and its worst clients see it: TLS renewed, slow and vanishing clients, bad configuration."""
 
 import concurrent.futures
+import datetime
+import email.utils
 import http.client
 import io
 import json
@@ -278,6 +280,16 @@ class ConfigurationTest(unittest.TestCase):
             self.assertEqual(0, rebuilt.returncode, rebuilt.stderr)
         daemon.start()
         self.assertEqual(["kept"], [b["Name"] for b in client(daemon).list_buckets()["Buckets"]])
+
+    def test_every_answer_says_what_time_it_is(self):
+        """Clients whose clock is wrong sign again by it."""
+        for method, path in (("GET", "/"), ("HEAD", "/nobody/x")):
+            connection = http.client.HTTPConnection(self.stage.daemon.address, self.stage.daemon.port)
+            connection.request(method, path)
+            answer = connection.getresponse()
+            answer.read()
+            said = email.utils.parsedate_to_datetime(answer.getheader("Date"))
+            self.assertLess(abs((datetime.datetime.now(datetime.timezone.utc) - said).total_seconds()), 60)
 
     def test_health_and_metrics(self):
         daemon = self.stage.daemon

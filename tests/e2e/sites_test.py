@@ -3,6 +3,7 @@
 import datetime
 import json
 import os
+import re
 import unittest
 
 from harness import Certificate, Stage, wait_until
@@ -164,6 +165,22 @@ class SitesTest(ClusterTest):
                 self.assertIn(reason, self.daemon.cli("copies", "list", "--site", "proxied").stdout)
                 self.daemon.cli("copy", "run", name, "--site", "proxied", "--wait")
                 self.assert_whole(name)
+
+    def test_a_site_whose_clock_is_wrong(self):
+        """What it refuses is signed again by its own clock."""
+        self.back_up("in-time")
+        for name, offset, ahead in (("ahead", "+2h", 7200), ("behind", "-2h", -7200)):
+            far = Stage(iscsi=False, prefix=("env", "FAKETIME_DONT_FAKE_MONOTONIC=1", "faketime", "-f", offset))
+            self.addCleanup(far.close)
+            far.daemon.cli("bucket", "create", "far")
+            secret = self.stage.directory / f"secret-{name}"
+            secret.write_text(far.daemon.secret_key)
+            added = self.add_site(name, url=far.daemon.endpoint, access_key=far.daemon.access_key, secret=secret)
+            self.addCleanup(self.daemon.cli, "site", "remove", name)
+            said = int(re.search(r"its clock is ahead by (-?\d+) s", added.stdout)[1])
+            self.assertLess(abs(said - ahead), 60)
+            self.daemon.cli("copy", "run", "in-time", "--site", name, "--wait")
+            self.assertIn("whole", self.daemon.cli("copies", "verify", "in-time", "--site", name).stdout)
 
     def test_a_key_that_is_revoked_halfway(self):
         made = json.loads(self.there.daemon.cli("--output", "json", "user", "create", "--scope", "far").stdout)
