@@ -14,11 +14,16 @@ struct NewSite {
   std::string url, bucket, region = "us-east-1";
   std::string access_key, secret;
   std::string ca_pem;  // that vouches for it; empty: the system's authorities
+  uint64_t bytes_per_second = 0;  // as in SiteStatus
 };
+
+// Less than this and a part of a copy would take hours.
+inline constexpr uint64_t kLeastBytesPerSecond = 64 << 10;
 
 struct SiteStatus {
   std::string name, url, bucket, region, access_key;
   int64_t added_ms = 0;
+  uint64_t bytes_per_second = 0;  // to it and from it together, at most; 0: as fast as it goes
 };
 
 // What a site can do, found out by doing it under holdfast/probe/.
@@ -83,6 +88,8 @@ class SiteService {
   virtual Result<SiteFindings> add_site(const NewSite& site) = 0;
   virtual std::vector<SiteStatus> sites() const = 0;
   virtual Result<SiteFindings> check_site(const std::string& name) = 0;
+  // For what runs, too. kInvalidArgument: less than kLeastBytesPerSecond, and not 0.
+  virtual Result<void> limit_site(const std::string& name, uint64_t bytes_per_second) = 0;
   // Forgets it; what it holds stays there.
   virtual Result<void> remove_site(const std::string& name) = 0;
 

@@ -41,6 +41,7 @@ HOLDFAST_BUILD=build/asan build/venv/bin/python tests/e2e/kube_restore_test.py
 HOLDFAST_BUILD=build/asan build/venv/bin/python tests/e2e/velero_cli_test.py
 HOLDFAST_BUILD=build/asan build/venv/bin/python tests/e2e/hooks_test.py
 HOLDFAST_BUILD=build/asan build/venv/bin/python tests/e2e/recovery_test.py
+HOLDFAST_BUILD=build/asan build/venv/bin/python tests/e2e/verify_test.py
 
 echo "== thread sanitizer"
 ctest --test-dir build/tsan --output-on-failure -L concurrent

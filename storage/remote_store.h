@@ -17,6 +17,7 @@ struct RemotePlace {
   std::string bucket;
   std::string ca_pem;    // authorities that may vouch for it; empty: those of the system
   std::string access_key, secret;
+  uint64_t bytes_per_second = 0;  // at most, in both directions together; 0: as fast as it goes
 };
 
 struct RemoteObject {
@@ -96,6 +97,8 @@ class RemoteStore {
   virtual std::optional<int64_t> now_ms() const = 0;
   virtual uint64_t requests() const = 0;  // sent so far
 
+  // RemotePlace::bytes_per_second, from the next call on.
+  virtual void limit_bandwidth(uint64_t bytes_per_second) = 0;
   // Ends running calls and refuses further ones.
   virtual void stop() = 0;
 };

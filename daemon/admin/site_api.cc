@@ -28,8 +28,15 @@ json::object to_json(const OrderStatus& o) {
           {"there", o.there}, {"due", o.due}, {"problem", o.problem}};
 }
 
+Result<uint64_t> limit_of(const json::object& body) {
+  const json::value* limit = body.if_contains("bytes_per_second");
+  if (limit == nullptr) return 0;
+  if (!limit->is_int64() || limit->get_int64() < 0) return error(Code::kInvalidArgument, "\"bytes_per_second\" is no number of bytes");
+  return static_cast<uint64_t>(limit->get_int64());
+}
+
 Result<HttpResponse> add(SiteService& sites, const json::object& body) {
-  HF_CHECK(only_keys(body, {"name", "url", "bucket", "region", "access_key", "secret_key", "ca_pem"}));
+  HF_CHECK(only_keys(body, {"name", "url", "bucket", "region", "access_key", "secret_key", "ca_pem", "bytes_per_second"}));
   NewSite wanted;
   HF_TRY(wanted.name, text_field(body, "name"));
   HF_TRY(wanted.url, text_field(body, "url"));
@@ -39,6 +46,7 @@ Result<HttpResponse> add(SiteService& sites, const json::object& body) {
   HF_TRY(wanted.ca_pem, text_field(body, "ca_pem"));
   HF_TRY(const std::string region, text_field(body, "region"));
   if (!region.empty()) wanted.region = region;
+  HF_TRY(wanted.bytes_per_second, limit_of(body));
   HF_TRY(const SiteFindings found, sites.add_site(wanted));
   return json_response(to_json(found), 201);
 }
@@ -77,12 +85,18 @@ Result<HttpResponse> serve_sites(SiteService& sites, const AdminCall& c) {
   if (c.is("GET", 2)) {
     json::array all;
     for (const SiteStatus& s : sites.sites()) {
-      all.push_back(json::object{{"name", s.name}, {"url", s.url}, {"bucket", s.bucket}, {"region", s.region}, {"access_key", s.access_key}, {"added", time_text(s.added_ms)}});
+      all.push_back(json::object{{"name", s.name}, {"url", s.url}, {"bucket", s.bucket}, {"region", s.region}, {"access_key", s.access_key}, {"added", time_text(s.added_ms)}, {"bytes_per_second", s.bytes_per_second}});
     }
     return json_response(json::object{{"sites", std::move(all)}});
   }
   if (c.is("POST", 2)) return add(sites, c.body);
   if (c.is("GET", 3) && c.path[2] == "orders") return json_response(json::object{{"orders", list_json(sites.orders(), to_json)}});
+  if (c.is("PATCH", 3)) {
+    HF_CHECK(only_keys(c.body, {"bytes_per_second"}));
+    HF_TRY(const uint64_t limit, limit_of(c.body));
+    HF_CHECK(sites.limit_site(c.path[2], limit));
+    return json_response(json::object());
+  }
   if (c.is("DELETE", 3)) {
     HF_CHECK(sites.remove_site(c.path[2]));
     return HttpResponse{204, {}, {}};

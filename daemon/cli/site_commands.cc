@@ -14,7 +14,7 @@ namespace {
 
 struct SiteArguments {
   std::string name, url, bucket, region = "us-east-1", access_key, secret_file, ca_file;
-  std::string site, cluster, backup;
+  std::string site, cluster, backup, bandwidth = "none";
   bool wait = false;
 };
 
@@ -31,15 +31,27 @@ Result<void> print_findings(const CliContext& c, const std::string& name, const 
   return {};
 }
 
+Result<uint64_t> bandwidth_of(const SiteArguments& a) {
+  uint64_t bytes = 0;
+  if (a.bandwidth == "none" || parse_bytes(a.bandwidth, bytes)) return bytes;
+  return error(Code::kInvalidArgument, "--bandwidth: \"" + a.bandwidth + "\" is neither a number of bytes, such as 20M, nor \"none\"");
+}
+
 Result<void> add(const CliContext& c, const SiteArguments& a) {
   HF_TRY(const std::string secret_text, read_text_file(a.secret_file == "-" ? "/dev/stdin" : a.secret_file));
   json::object body{{"name", a.name}, {"url", a.url}, {"bucket", a.bucket}, {"region", a.region}, {"access_key", a.access_key}, {"secret_key", secret_text.substr(0, secret_text.find_first_of("\r\n"))}};
+  HF_TRY(body["bytes_per_second"], bandwidth_of(a));
   if (!a.ca_file.empty()) {
     HF_TRY(body["ca_pem"], read_text_file(a.ca_file));
   }
   HF_TRY(const json::value findings, client_of(c).call("POST", "/v1/sites", body));
   if (!c.json()) std::cout << "site " << a.name << " added\n";
   return print_findings(c, a.name, findings);
+}
+
+Result<void> set(const CliContext& c, const SiteArguments& a) {
+  HF_TRY(const uint64_t bandwidth, bandwidth_of(a));
+  return call_quietly(c, "PATCH", "/v1/sites/" + a.name, json::object{{"bytes_per_second", bandwidth}}, "changed");
 }
 
 Result<void> list(const CliContext& c) {
@@ -49,8 +61,8 @@ Result<void> list(const CliContext& c) {
     return {};
   }
   std::vector<std::vector<std::string>> rows;
-  for (const json::value& s : answer.at("sites").as_array()) rows.push_back({text_at(s, "name"), text_at(s, "url"), text_at(s, "bucket"), text_at(s, "region"), text_at(s, "access_key")});
-  print_table({"SITE", "URL", "BUCKET", "REGION", "ACCESS KEY"}, rows);
+  for (const json::value& s : answer.at("sites").as_array()) rows.push_back({text_at(s, "name"), text_at(s, "url"), text_at(s, "bucket"), text_at(s, "region"), text_at(s, "access_key"), number_at(s, "bytes_per_second") == 0 ? "-" : bytes_text(number_at(s, "bytes_per_second")) + "/s"});
+  print_table({"SITE", "URL", "BUCKET", "REGION", "ACCESS KEY", "BANDWIDTH"}, rows);
   return {};
 }
 
@@ -220,8 +232,13 @@ void add_site_commands(CLI::App& app, CliContext& c) {
   add_command->add_option("--access-key", a->access_key)->required();
   add_command->add_option("--secret-file", a->secret_file, "file whose first line is the secret key; - is standard input")->required();
   add_command->add_option("--ca-file", a->ca_file, "PEM of the authority that vouches for it; default: those of the system");
+  add_command->add_option("--bandwidth", a->bandwidth, "bytes a second to it and from it together, such as 20M; default: none, as fast as it goes");
   add_command->callback([&c, a] { c.run = [&c, a] { return add(c, *a); }; });
   site->add_subcommand("list", "List sites")->callback([&c] { c.run = [&c] { return list(c); }; });
+  auto* set_command = site->add_subcommand("set", "Change how fast copies go to a site, those that run too");
+  set_command->add_option("NAME", a->name)->required();
+  set_command->add_option("--bandwidth", a->bandwidth, "bytes a second, such as 20M; none: as fast as it goes")->required();
+  set_command->callback([&c, a] { c.run = [&c, a] { return set(c, *a); }; });
   auto* check_command = site->add_subcommand("check", "Can it be used, and what can it do? Exit code 1 when not");
   check_command->add_option("NAME", a->name)->required();
   check_command->callback([&c, a] { c.run = [&c, a] { return check(c, a->name); }; });

@@ -13,6 +13,11 @@ namespace holdfast {
 namespace {
 constexpr std::chrono::seconds kProbePatience{5};  // somebody waits for the answer
 constexpr std::chrono::minutes kPassEvery{10};
+
+Result<void> check_limit(uint64_t bytes_per_second) {
+  if (bytes_per_second == 0 || bytes_per_second >= kLeastBytesPerSecond) return {};
+  return error(Code::kInvalidArgument, "a bandwidth of " + std::to_string(bytes_per_second) + " bytes a second is too little: " + std::to_string(kLeastBytesPerSecond) + " at least, or none");
+}
 }
 
 Replicator::Replicator(ReplicatorParts parts) : p_(std::move(parts)), registry_(*p_.settings) {}
@@ -44,7 +49,8 @@ Result<SiteFindings> Replicator::add_site(const NewSite& site) {
   if (!is_dns_label(site.name)) return error(Code::kInvalidArgument, "\"" + site.name + "\" is no name of a site: lower case letters, digits and '-', 63 at most");
   if (registry_.find(site.name)) return error(Code::kAlreadyExists, "there is a site \"" + site.name + "\"; remove it first");
   RegisteredSite made;
-  made.place = {site.url, site.region, site.bucket, site.ca_pem, site.access_key, site.secret};
+  HF_CHECK(check_limit(site.bytes_per_second));
+  made.place = {site.url, site.region, site.bucket, site.ca_pem, site.access_key, site.secret, site.bytes_per_second};
   HF_TRY(const auto store, open_remote_store(made.place, *p_.clock, kProbePatience));
   made.place = store->place();
   SiteFindings found = probe_site(*store, *p_.random);
@@ -65,6 +71,16 @@ Result<SiteFindings> Replicator::check_site(const std::string& name) {
   HF_TRY(const RegisteredSite site, registry_.find(name));
   HF_TRY(const auto store, open_remote_store(site.place, *p_.clock, kProbePatience));
   return probe_site(*store, *p_.random);
+}
+
+Result<void> Replicator::limit_site(const std::string& name, uint64_t bytes_per_second) {
+  HF_CHECK(check_limit(bytes_per_second));
+  HF_TRY(RegisteredSite site, registry_.find(name));
+  site.place.bytes_per_second = bytes_per_second;
+  HF_CHECK(registry_.put(site));
+  std::lock_guard lock(mutex_);
+  if (const auto queue = queues_.find(name); queue != queues_.end()) queue->second->store().limit_bandwidth(bytes_per_second);
+  return {};
 }
 
 Result<void> Replicator::remove_site(const std::string& name) {

@@ -51,6 +51,7 @@ class Replicator final : public SiteService {
   Result<SiteFindings> add_site(const NewSite& site) override;
   std::vector<SiteStatus> sites() const override;
   Result<SiteFindings> check_site(const std::string& name) override;
+  Result<void> limit_site(const std::string& name, uint64_t bytes_per_second) override;
   Result<void> remove_site(const std::string& name) override;
   Result<void> start_copy(const std::string& site, const std::string& cluster, const std::string& backup) override;
   Result<void> start_fetch(const std::string& site, const std::string& cluster, const std::string& backup) override;

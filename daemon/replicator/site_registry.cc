@@ -23,6 +23,8 @@ Result<RegisteredSite> decode(const std::string& name, const std::string& text) 
     *member = given->get_string();
   }
   if (const json::value* added = o->if_contains("added_ms"); added != nullptr && added->is_int64()) site.status.added_ms = added->get_int64();
+  if (const json::value* limit = o->if_contains("bytes_per_second"); limit != nullptr && limit->is_int64()) site.place.bytes_per_second = static_cast<uint64_t>(limit->get_int64());
+  site.status.bytes_per_second = site.place.bytes_per_second;
   site.status.url = site.place.url;
   site.status.bucket = site.place.bucket;
   site.status.region = site.place.region;
@@ -50,7 +52,7 @@ Result<RegisteredSite> SiteRegistry::find(const std::string& name) const {
 Result<void> SiteRegistry::put(const RegisteredSite& site) {
   const RemotePlace& p = site.place;
   return settings_.put_setting(kPrefix + site.status.name, json::serialize(json::object{{"url", p.url}, {"region", p.region}, {"bucket", p.bucket}, {"ca_pem", p.ca_pem},
-                                                                                        {"access_key", p.access_key}, {"secret", p.secret}, {"added_ms", site.status.added_ms}}));
+                                                                                        {"access_key", p.access_key}, {"secret", p.secret}, {"added_ms", site.status.added_ms}, {"bytes_per_second", static_cast<int64_t>(p.bytes_per_second)}}));
 }
 
 Result<void> SiteRegistry::remove(const std::string& name) { return settings_.put_setting(kPrefix + name, ""); }

@@ -98,6 +98,8 @@ class HttpClient::Session {
     curl_easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, 1L);
     curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, static_cast<long>(request.longest_silence.count()));
     curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, 256L << 10);
+    curl_easy_setopt(handle, CURLOPT_MAX_SEND_SPEED_LARGE, static_cast<curl_off_t>(request.most_bytes_per_second));
+    curl_easy_setopt(handle, CURLOPT_MAX_RECV_SPEED_LARGE, static_cast<curl_off_t>(request.most_bytes_per_second));
     curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(handle, CURLOPT_HEADERDATA, &e);
     curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_body);

@@ -30,6 +30,7 @@ struct ClientRequest {
   std::string body;
   std::chrono::milliseconds deadline{60'000};   // of the whole exchange; 0: none
   std::chrono::seconds longest_silence{60};     // without a byte in either direction
+  uint64_t most_bytes_per_second = 0;           // in each direction; 0: as fast as it goes
   std::stop_token stop;                         // ends the exchange within a second
 };
 

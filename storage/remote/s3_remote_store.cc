@@ -10,6 +10,7 @@
 #include "storage/base/times.h"
 #include "storage/net/http_client.h"
 #include "storage/net/sigv4.h"
+#include "storage/remote/bandwidth.h"
 #include "storage/remote/s3_answers.h"
 
 namespace holdfast {
@@ -19,6 +20,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kFirstWait{250}, kLongestWait{8'000};
+constexpr milliseconds kLongestCall{600'000};
 constexpr int64_t kSkewThatMatters = 60'000;
 constexpr uint64_t kMaxAnswerBytes = 64 << 20;
 constexpr const char* kEmptyHash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -30,6 +32,7 @@ struct Call {
   Pairs headers;  // lower-case names
   std::string_view body;
   uint64_t max_answer_bytes = kMaxAnswerBytes;
+  uint64_t expected_bytes = 0;  // of the answer, where it is large
 };
 
 std::string host_of(const std::string& url) {
@@ -59,9 +62,10 @@ Status status_of(const RemotePlace& place, const Call& call, const ClientRespons
 class S3RemoteStore final : public RemoteStore {
  public:
   S3RemoteStore(RemotePlace place, Clock& clock, milliseconds retry_for)
-      : place_(std::move(place)), clock_(clock), retry_for_(retry_for), host_(host_of(place_.url)), http_({place_.url, place_.ca_pem, "", "", "", ""}) {}
+      : place_(std::move(place)), clock_(clock), retry_for_(retry_for), host_(host_of(place_.url)), http_({place_.url, place_.ca_pem, "", "", "", ""}), bandwidth_(clock, place_.bytes_per_second) {}
 
   const RemotePlace& place() const override { return place_; }
+  void limit_bandwidth(uint64_t bytes_per_second) override { bandwidth_.limit(bytes_per_second); }
   void stop() override { stop_.request_stop(); }
   uint64_t requests() const override { return requests_; }
   std::optional<int64_t> now_ms() const override { return answered_ ? std::optional(clock_.wall_ms() + ahead_ms_) : std::nullopt; }
@@ -85,7 +89,7 @@ class S3RemoteStore final : public RemoteStore {
 
   Result<std::string> read(const std::string& key, uint64_t offset_bytes, uint64_t size_bytes, const std::string& etag) override {
     if (size_bytes == 0) return std::string();
-    Call call{.method = "GET", .key = key, .max_answer_bytes = size_bytes};
+    Call call{.method = "GET", .key = key, .max_answer_bytes = size_bytes, .expected_bytes = size_bytes};
     call.headers.emplace_back("range", "bytes=" + std::to_string(offset_bytes) + "-" + std::to_string(offset_bytes + size_bytes - 1));
     if (!etag.empty()) call.headers.emplace_back("if-match", "\"" + etag + "\"");
     HF_TRY(ClientResponse r, send(call));
@@ -206,7 +210,10 @@ class S3RemoteStore final : public RemoteStore {
     ClientRequest request;
     request.method = call.method;
     request.body = std::string(call.body);
-    request.deadline = milliseconds(600'000);
+    request.most_bytes_per_second = bandwidth_.bytes_per_second();
+    request.deadline = kLongestCall;
+    // A slow link is given the time that it takes.
+    if (request.most_bytes_per_second > 0) request.deadline += milliseconds((call.body.size() + call.expected_bytes) * 4'000 / request.most_bytes_per_second);
     request.longest_silence = std::chrono::seconds(30);
     request.stop = stop_.get_token();
     const std::string timestamp = compact_date(clock_.wall_ms() + offset_ms_);
@@ -259,14 +266,21 @@ class S3RemoteStore final : public RemoteStore {
   }
 
   Result<ClientResponse> send(const Call& call) {
+    pause(bandwidth_.reserve(call.body.size() + call.expected_bytes));
     const int64_t began_ms = clock_.monotonic_ms();
     for (milliseconds wait = kFirstWait;; wait = std::min(wait * 2, kLongestWait)) {
       auto answer = once(call);
       if (answer || !answer.error().retryable() || stop_.stop_requested()) return answer;
       if (clock_.monotonic_ms() - began_ms + wait.count() > retry_for_.count()) return answer;
-      std::unique_lock lock(mutex_);
-      waiting_.wait_for(lock, stop_.get_token(), wait, [] { return false; });
+      pause(wait);
     }
+  }
+
+  // Until stop().
+  void pause(milliseconds wait) {
+    if (wait.count() == 0) return;
+    std::unique_lock lock(mutex_);
+    waiting_.wait_for(lock, stop_.get_token(), wait, [] { return false; });
   }
 
   const RemotePlace place_;
@@ -274,6 +288,7 @@ class S3RemoteStore final : public RemoteStore {
   const milliseconds retry_for_;
   const std::string host_;
   HttpClient http_;
+  Bandwidth bandwidth_;
   std::stop_source stop_;
   std::mutex mutex_;
   std::condition_variable_any waiting_;

@@ -4,6 +4,7 @@ import datetime
 import json
 import os
 import re
+import time
 import unittest
 
 from harness import Certificate, Stage, wait_until
@@ -181,6 +182,30 @@ class SitesTest(ClusterTest):
             self.assertLess(abs(said - ahead), 60)
             self.daemon.cli("copy", "run", "in-time", "--site", name, "--wait")
             self.assertIn("whole", self.daemon.cli("copies", "verify", "in-time", "--site", name).stdout)
+
+    def test_no_faster_than_it_may(self):
+        self.back_up("slow")
+        body = os.urandom(2 << 20)
+        for i in range(4):
+            self.s3.put_object(Bucket="holdfast", Key=f"clusters/prod/backups/slow/large-{i}", Body=body)
+        self.daemon.cli("site", "set", "dr", "--bandwidth", "1M")
+        self.addCleanup(self.daemon.cli, "site", "set", "dr", "--bandwidth", "none")
+        self.assertRegex(self.daemon.cli("site", "list").stdout, r"dr .* 1\.0 MiB/s")
+        began = time.monotonic()
+        self.daemon.cli("copy", "run", "slow", "--site", "dr", "--wait")
+        self.assertGreater(time.monotonic() - began, 5.5)  # the last part of 8 MiB may begin after six seconds; only too fast is a failure
+        self.assert_whole("slow")
+        # One that runs goes on as fast as it may from now on.
+        self.daemon.cli("copies", "remove", "slow", "--site", "dr")
+        self.daemon.cli("site", "set", "dr", "--bandwidth", "64K")
+        self.daemon.cli("copy", "run", "slow", "--site", "dr")
+        wait_until("the copy to run", lambda: any(c["backup"] == "slow" and c["state"] == "copying" for c in self.daemon.ask("/v1/sites/dr/transfers")["copies"]), 30)
+        self.daemon.cli("copies", "list", "--site", "dr")
+        self.daemon.kill()
+        self.daemon.start()
+        self.assertEqual(64 << 10, next(s["bytes_per_second"] for s in self.daemon.ask("/v1/sites")["sites"] if s["name"] == "dr"))
+        self.assertIn("is too little: 65536 at least", self.daemon.cli("site", "set", "dr", "--bandwidth", "1", check=False).stderr)
+        self.assertIn('"fast" is neither', self.daemon.cli("site", "set", "dr", "--bandwidth", "fast", check=False).stderr)
 
     def test_a_key_that_is_revoked_halfway(self):
         made = json.loads(self.there.daemon.cli("--output", "json", "user", "create", "--scope", "far").stdout)

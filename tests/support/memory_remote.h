@@ -50,6 +50,7 @@ class MemoryRemote final : public RemoteStore {
   std::optional<int64_t> clock_ahead_ms() const override { return std::nullopt; }
   std::optional<int64_t> now_ms() const override { return clock_ms; }
   uint64_t requests() const override { return requests_; }
+  void limit_bandwidth(uint64_t) override {}
   void stop() override {}
 
  private:

@@ -13,6 +13,7 @@
 #include "daemon/replicator/site_queue.h"
 #include "daemon/replicator/unit_check.h"
 #include "daemon/replicator/unit_fetcher.h"
+#include "storage/remote/bandwidth.h"
 #include "tests/support/memory_remote.h"
 #include "tests/support/store_fixture.h"
 
@@ -556,6 +557,22 @@ TEST_F(SiteQueueTest, TheLastHundredAreKnown) {
   const auto known = queue_->copies();
   ASSERT_EQ(100U, known.size());
   EXPECT_EQ("none-3", known.front().backup);
+}
+
+TEST(BandwidthTest, WhatIsReservedGoesOneAfterTheOther) {
+  ManualClock clock(0);
+  Bandwidth bandwidth(clock, 1'000);
+  EXPECT_EQ(0, bandwidth.reserve(500).count());
+  EXPECT_EQ(500, bandwidth.reserve(2'000).count());
+  EXPECT_EQ(2'500, bandwidth.reserve(1).count());
+  clock.advance(10'000);
+  EXPECT_EQ(0, bandwidth.reserve(100).count());  // what was not used is not saved up
+  EXPECT_EQ(100, bandwidth.reserve(100).count());
+  bandwidth.limit(100);
+  EXPECT_EQ(200, bandwidth.reserve(100).count());
+  EXPECT_EQ(1'200, bandwidth.reserve(0).count() + bandwidth.reserve(100).count());
+  bandwidth.limit(0);
+  EXPECT_EQ(0, bandwidth.reserve(1 << 30).count());
 }
 
 // Two appliances at one site: lets one of them make one call at a time, as a seed says.

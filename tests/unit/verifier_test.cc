@@ -63,6 +63,7 @@ class World final : public SiteService {
   Result<SiteFindings> add_site(const NewSite&) override { return no(); }
   std::vector<SiteStatus> sites() const override { return {}; }
   Result<SiteFindings> check_site(const std::string&) override { return no(); }
+  Result<void> limit_site(const std::string&, uint64_t) override { return no(); }
   Result<void> remove_site(const std::string&) override { return no(); }
   Result<void> start_copy(const std::string&, const std::string&, const std::string&) override { return no(); }
   Result<void> start_fetch(const std::string&, const std::string&, const std::string&) override { return no(); }
