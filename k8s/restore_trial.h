@@ -1,7 +1,7 @@
 // Restores a restore point into namespaces that are made for it and removed again: does it come back, and does it run?
 //
 // What reaches beyond those namespaces is not let loose: services get no load balancer and no node port, jobs and cron jobs
-// are suspended, claims get new volumes, and where the network plugin keeps policies, pods reach each other and DNS alone.
+// are suspended, claims get new volumes, pods have no priority, and where the network plugin keeps policies, pods reach each other and DNS alone.
 // Ingresses, autoscalers and custom resources are only tried as a dry run, unless asked for: their controllers act on the
 // world outside. Objects of the cluster as a whole are not restored.
 #pragma once

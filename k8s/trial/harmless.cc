@@ -26,6 +26,13 @@ void keep_service_inside(json::object& spec) {
   }
 }
 
+// Of a pod, or what a workload makes pods from.
+json::object* pod_spec_of(const std::string& group_resource, json::object& spec) {
+  if (group_resource == "pods") return &spec;
+  json::object* pods = object_in(spec, "template");
+  return pods == nullptr ? nullptr : object_in(*pods, "spec");
+}
+
 }  // namespace
 
 bool acts_outside(const std::string& group_resource, bool custom_resources) {
@@ -41,6 +48,10 @@ void make_harmless(const std::string& group_resource, json::object& object, bool
   if (group_resource == "services") keep_service_inside(*spec);
   if (group_resource == "jobs.batch" || group_resource == "cronjobs.batch") (*spec)["suspend"] = true;
   if (group_resource == "persistentvolumeclaims") spec->erase("volumeName");
+  // Pods of a trial drive nobody off a node.
+  if (json::object* pod = pod_spec_of(group_resource, *spec)) {
+    for (const char* field : {"priorityClassName", "priority", "preemptionPolicy"}) pod->erase(field);
+  }
   // Policies add up: one that lets pods out would undo the isolation. It is written, and chooses no pod.
   if (group_resource == "networkpolicies.networking.k8s.io" && isolated) (*spec)["podSelector"] = json::object{{"matchLabels", json::object{{kTrialLabel, "none"}}}};
 }

@@ -14,7 +14,7 @@ namespace {
 
 constexpr size_t kNamedProblems = 100;
 constexpr size_t kPieceBytes = 1 << 20;
-constexpr uint64_t kMaxParsedBytes = 512ULL << 20;
+constexpr uint64_t kMaxParsedBytes = 256 << 20;  // a resource list of some million objects
 
 class Check {
  public:

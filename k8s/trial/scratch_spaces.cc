@@ -4,6 +4,7 @@
 
 #include "k8s/restore/target_setup.h"
 #include "k8s/restore_trial.h"
+#include "k8s/spec/labels.h"
 #include "k8s/trial/harmless.h"
 
 namespace holdfast::k8s {
@@ -66,6 +67,7 @@ Result<void> make_scratch(ApiClient& client, const RestoreSource& source, const 
   json::object& metadata = object["metadata"].get_object();
   if (object_in(metadata, "labels") == nullptr) metadata["labels"] = json::object();
   metadata["labels"].get_object()[kTrialLabel] = id;
+  metadata["labels"].get_object()[kExcludeLabel] = "true";  // no backup takes it for something to keep
   HF_CHECK(client.create("/api/v1/namespaces", "", json::serialize(object)));
   if (!isolated) return {};
   return client.create("/apis/networking.k8s.io/v1/namespaces/" + scratch + "/networkpolicies", "", json::serialize(isolation(id)));

@@ -107,8 +107,8 @@ class FencingTest(unittest.TestCase):
         self.assertEqual(b"two", there.get_object(Bucket="fenced", Key="still")["Body"].read())
         # The first host: nothing more, neither written nor read.
         wait_until("the first host to be fenced",
-                   lambda: code_of(lambda: s3.put_object(Bucket="fenced", Key="late", Body=b"3")) == "SlowDown", 30)
-        wait_until("its reads to end", lambda: code_of(lambda: s3.get_object(Bucket="fenced", Key="before")) == "SlowDown", 30)
+                   lambda: code_of(lambda: s3.put_object(Bucket="fenced", Key="late", Body=b"3")) == "SlowDown")
+        wait_until("its reads to end", lambda: code_of(lambda: s3.get_object(Bucket="fenced", Key="before")) == "SlowDown")
         self.assertEqual("done", code_of(lambda: there.put_object(Bucket="fenced", Key="late", Body=b"four")))
         self.assertEqual(b"four", there.get_object(Bucket="fenced", Key="late")["Body"].read())
         self.assertEqual(1, daemon.cli("status", check=False).returncode)

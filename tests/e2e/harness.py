@@ -22,7 +22,7 @@ def free_port():
         return s.getsockname()[1]
 
 
-def wait_until(what, condition, seconds=30):
+def wait_until(what, condition, seconds=90):
     """Polls until the condition holds; the deadline is generous, since only its absence is a failure."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -199,7 +199,7 @@ class SitesTest(ClusterTest):
         self.daemon.cli("copies", "remove", "slow", "--site", "dr")
         self.daemon.cli("site", "set", "dr", "--bandwidth", "64K")
         self.daemon.cli("copy", "run", "slow", "--site", "dr")
-        wait_until("the copy to run", lambda: any(c["backup"] == "slow" and c["state"] == "copying" for c in self.daemon.ask("/v1/sites/dr/transfers")["copies"]), 30)
+        wait_until("the copy to run", lambda: any(c["backup"] == "slow" and c["state"] == "copying" for c in self.daemon.ask("/v1/sites/dr/transfers")["copies"]))
         self.daemon.cli("copies", "list", "--site", "dr")
         self.daemon.kill()
         self.daemon.start()

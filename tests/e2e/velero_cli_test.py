@@ -24,7 +24,7 @@ class VeleroCliTest(unittest.TestCase):
         cls.daemon = cls.stage.daemon
         cls.s3 = cls.daemon.s3()
         cls.daemon.cli("cluster", "add", "prod", "--kubeconfig", str(cls.cluster.kubeconfig))
-        wait_until("the location", lambda: cls.location("default").get("phase") == "Available", 30)
+        wait_until("the location", lambda: cls.location("default").get("phase") == "Available")
 
     @classmethod
     def location(cls, name):
@@ -257,11 +257,11 @@ class VeleroCliTest(unittest.TestCase):
         self.town("timed")
         self.velero("schedule", "create", "often", "--schedule", "@every 2s", "--include-namespaces", "timed", "--labels", "from=schedule", "--use-owner-references-in-backup")
         made = lambda: sorted(n for n in self.names("backups") if n.startswith("often-"))
-        wait_until("a backup of the schedule", lambda: made() and self.object("backup", made()[0])["status"].get("phase") == "Completed", 30)
+        wait_until("a backup of the schedule", lambda: made() and self.object("backup", made()[0]).get("status", {}).get("phase") == "Completed")
         self.assertIn("often", self.velero("schedule", "get"))
         self.velero("schedule", "pause", "often")
         self.assertTrue(self.object("schedule", "often")["spec"]["paused"])
-        wait_until("running ones to end", lambda: all(self.object("backup", n)["status"].get("phase") == "Completed" for n in made()))
+        wait_until("running ones to end", lambda: all(self.object("backup", n).get("status", {}).get("phase") == "Completed" for n in made()))
         backup = self.object("backup", made()[0])
         self.assertRegex(backup["metadata"]["name"], r"^often-\d{14}$")
         self.assertEqual(("often", "schedule"), (backup["metadata"]["labels"]["velero.io/schedule-name"], backup["metadata"]["labels"]["from"]))
@@ -272,9 +272,9 @@ class VeleroCliTest(unittest.TestCase):
         self.assertIn(("configmaps", "timed", "plain"), self.archived("by-hand"))
         self.assertEqual(before, made())  # none while it is paused
         self.velero("schedule", "unpause", "often")
-        wait_until("another backup", lambda: len(made()) > len(before), 30)
+        wait_until("another backup", lambda: len(made()) > len(before))
         self.velero("schedule", "pause", "often")
-        wait_until("running ones to end", lambda: all(self.object("backup", n)["status"].get("phase") == "Completed" for n in made()))
+        wait_until("running ones to end", lambda: all(self.object("backup", n).get("status", {}).get("phase") == "Completed" for n in made()))
         latest = max([*made(), "by-hand"], key=lambda n: self.object("backup", n)["status"]["startTimestamp"])
         self.kubectl("delete", "namespace", "timed")
         self.velero("restore", "create", "from-often", "--from-schedule", "often", "--wait")
@@ -332,7 +332,7 @@ class VeleroCliTest(unittest.TestCase):
                      "BackupVolumeInfos", "RestoreVolumeInfo"):
             name = f"ask-{kind.lower()}"
             self.make("DownloadRequest", name, {"target": {"kind": kind, "name": "nobody"}})
-            wait_until("the answer", lambda: self.object("downloadrequest", name).get("status", {}).get("phase") == "Processed", 10)
+            wait_until("the answer", lambda: self.object("downloadrequest", name).get("status", {}).get("phase") == "Processed")
             url = self.object("downloadrequest", name)["status"]["downloadURL"]
             answer = run(["curl", "-s", "--cacert", str(self.certificate.certificate), "-o", "/dev/null", "-w", "%{http_code}", url])
             self.assertEqual("404", answer, kind)

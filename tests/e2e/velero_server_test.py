@@ -239,7 +239,7 @@ class VeleroServerTest(ClusterTest):
             self.back_up(f"q{n}")
             wait_until("it to be accepted", lambda: self.phase("backup", f"q{n}"))
         self.await_phase("backup", "q0", "InProgress")
-        wait_until("their places", lambda: [self.object("backup", f"q{n}")["status"].get("queuePosition") for n in (1, 2)] == [2, 3])
+        wait_until("their places", lambda: [self.object("backup", f"q{n}").get("status", {}).get("queuePosition") for n in (1, 2)] == [2, 3])
         self.assertEqual(["Queued", "Queued"], [self.phase("backup", f"q{n}") for n in (1, 2)])
         self.make("DeleteBackupRequest", "too-early", {"backupName": "q1"})
         self.await_phase("deletebackuprequest", "too-early", "Processed")
@@ -328,7 +328,7 @@ class VeleroServerTest(ClusterTest):
         self.assertEqual(["restores.velero.io/external-resources-finalizer"], self.object("restore", "r")["metadata"]["finalizers"])
         self.daemon.cli("cluster", "remove", self.name)
         self.assertNotIn("finalizers", self.object("restore", "r")["metadata"])
-        self.kubectl("delete", "restore", "r", "--timeout=10s")
+        self.kubectl("delete", "restore", "r", "--timeout=60s")
 
     def test_permissions_of_the_printed_manifest(self):
         for variant, flags in (("full", ()), ("backup-only", ("--backup-only",))):

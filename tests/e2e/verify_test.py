@@ -107,6 +107,12 @@ class VerifyTest(unittest.TestCase):
         wait_until("the checks", lambda: any(r["step"] == "checking" for r in self.daemon.ask("/v1/verifications")["runs"]), 180)
         [space] = self.scratch()
         name = space["metadata"]["name"]
+        # A backup that is made meanwhile leaves it out.
+        self.daemon.cli("backup", "create", "meanwhile", "--cluster", "prod", "--wait")
+        taken = gzip.decompress(self.daemon.s3().get_object(Bucket="holdfast", Key="clusters/prod/backups/meanwhile/meanwhile-resource-list.json.gz")["Body"].read()).decode()
+        self.assertIn('"shop/web"', taken)
+        self.assertNotIn(name, taken)
+        self.daemon.cli("backup", "delete", "meanwhile")
         # Nothing of it reaches beyond its namespace.
         here = {(o["kind"], o["metadata"]["name"]): o for o in self.cluster.objects("services,cronjobs,ingresses,networkpolicies,lamps,configmaps,jobs", "-n", name)}
         self.assertEqual("ClusterIP", here["Service", "web"]["spec"]["type"])
@@ -207,7 +213,7 @@ class VerifyTest(unittest.TestCase):
         self.daemon.kill()
         self.daemon.start()
         wait_until("the namespace to go", lambda: self.scratch() == [], 120)
-        wait_until("its records to go", lambda: "Contents" not in self.daemon.s3().list_objects_v2(Bucket="holdfast", Prefix="holdfast/trials/"), 30)
+        wait_until("its records to go", lambda: "Contents" not in self.daemon.s3().list_objects_v2(Bucket="holdfast", Prefix="holdfast/trials/"))
         # The namespace that bears the mark but no such name is somebody else's.
         self.cluster.kubectl("create", "namespace", "stranger")
         self.cluster.kubectl("label", "namespace", "stranger", "holdfast.io/trial=x")
@@ -236,7 +242,7 @@ class VerifyTest(unittest.TestCase):
         self.daemon.cli("policy", "apply", str(file))
         self.addCleanup(self.daemon.cli, "policy", "delete", "proof")
         order = lambda: self.daemon.ask("/v1/verifications")["orders"][0]
-        wait_until("a time with nothing to verify", lambda: order()["last_state"] == "undecided", 30)
+        wait_until("a time with nothing to verify", lambda: order()["last_state"] == "undecided")
         self.assertEqual("there is no good restore point yet", order()["last_reason"])
         made = json.loads(self.daemon.cli("--output", "json", "policy", "run", "proof", "--wait").stdout)["backup"]
         wait_until("it to be read", lambda: (order()["last_state"], order()["last_backup"]) == ("whole", made), 60)

@@ -199,6 +199,12 @@ TEST(Harmless, NothingReachesBeyond) {
   json::object policy = object(R"({"spec":{"podSelector":{}}})");
   make_harmless("networkpolicies.networking.k8s.io", policy, false);
   EXPECT_EQ(object(R"({"spec":{"podSelector":{}}})"), policy);
+  json::object pod = object(R"({"spec":{"priorityClassName":"urgent","preemptionPolicy":"Never","containers":[]}})");
+  make_harmless("pods", pod, true);
+  EXPECT_EQ(object(R"({"spec":{"containers":[]}})"), pod);
+  json::object workload = object(R"({"spec":{"replicas":2,"template":{"spec":{"priorityClassName":"urgent","priority":7}}}})");
+  make_harmless("deployments.apps", workload, true);
+  EXPECT_EQ(object(R"({"spec":{"replicas":2,"template":{"spec":{}}}})"), workload);
   EXPECT_TRUE(acts_outside("ingresses.networking.k8s.io", true));
   EXPECT_TRUE(acts_outside("lamps.town.example", false));
   EXPECT_TRUE(acts_outside("volumesnapshots.snapshot.storage.k8s.io", false));
