@@ -10,6 +10,7 @@
 #include "daemon/sites.h"
 #include "daemon/verification.h"
 #include "daemon/webhooks.h"
+#include "k8s/velero_server.h"
 #include "storage/bucket_store.h"
 
 namespace holdfast {
@@ -57,6 +58,12 @@ struct ClusterStatus {
   // Are they? "starting", "serving", "observing" (another server does), and why not; empty: not asked for.
   std::string role, role_reason;
   std::string alarm;  // somebody else writes into its part of the bucket; empty: none
+};
+
+// A Schedule object of Velero's in a cluster: shown beside the policies, and run by whoever serves the cluster.
+struct ClusterSchedule {
+  std::string cluster;
+  k8s::KnownSchedule schedule;
 };
 
 // What a cluster says when it is asked; see k8s/cluster_check.h.
@@ -125,6 +132,8 @@ class ClusterService {
   // Nothing is kept of a cluster that is not reached or does not let us in.
   virtual Result<ClusterFindings> add_cluster(const NewCluster& cluster) = 0;
   virtual std::vector<ClusterStatus> clusters() const = 0;
+  // Of clusters whose velero.io objects are served or observed.
+  virtual std::vector<ClusterSchedule> schedules() const = 0;
   virtual Result<ClusterFindings> check_cluster(const std::string& name) = 0;
   // Forgets the cluster and its access key; its restore points stay.
   virtual Result<void> remove_cluster(const std::string& name) = 0;

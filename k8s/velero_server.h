@@ -81,6 +81,15 @@ struct VeleroServerStatus {
   std::string alarm;   // another server writes into the cluster's place; empty: none
 };
 
+// A Schedule object of the cluster, whoever serves it.
+struct KnownSchedule {
+  std::string name, schedule, phase, reason;  // "Enabled", "FailedValidation" and why, or empty: no server has seen it
+  bool paused = false;
+  int64_t next_ms = 0;                        // 0: never, or paused
+  std::string last_phase;                     // of its newest Backup object; empty: there is none
+  int64_t last_completed_ms = 0;              // when the newest that Completed had ended; 0: none did
+};
+
 // Thread-safe. Its end takes up to two seconds, or as long as a call to an API server that does not answer: 20 s at most.
 // Runs that it started go on.
 class VeleroServer {
@@ -88,6 +97,8 @@ class VeleroServer {
   static std::unique_ptr<VeleroServer> start(const ClusterAccess& access, VeleroServerOptions options, VeleroAppliance& appliance);
   virtual ~VeleroServer() = default;
   virtual VeleroServerStatus status() const = 0;
+  // By name, as far as it has seen them.
+  virtual std::vector<KnownSchedule> schedules() const = 0;
   // Something happened in the bucket: look there soon.
   virtual void wake() = 0;
   // Where another server answers to the objects: has it make a backup, by a Backup object in the location that lies at

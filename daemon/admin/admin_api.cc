@@ -123,6 +123,7 @@ class AdminApi {
       if (c.path[1] == "buckets") return route_buckets(c);
       const bool about_point = n == 6 && c.path[1] == "clusters" && c.path[3] == "backups";
       if (about_point && ((c.method == "POST" && c.path[5] == "verify") || (c.method == "GET" && c.path[5] == "evidence"))) return serve_point_verification(*o_.services.verifications, c);
+      if (c.path[1] == "schedules" && n == 2 && c.method == "GET") return json_response(json::object{{"schedules", schedules_json(*o_.services.clusters)}});
       if (c.path[1] == "verifications") return serve_verifications(*o_.services.verifications, c);
       if (c.path[1] == "clusters") return serve_clusters(*o_.services.clusters, c);
       if (c.path[1] == "sites") return serve_sites(*o_.services.sites, c);
@@ -140,6 +141,7 @@ class AdminApi {
                                       {"clusters", clusters_json(*o_.services.clusters)}, {"policies", policies_json(*o_.services.policies)},
                                       {"recovery_alarms", texts(o_.services.recovery->alarms())}, {"site_alarms", texts(o_.services.sites->alarms())},
                                       {"webhook_alarms", texts(o_.services.webhooks->alarms())},
+                                      {"schedules", schedules_json(*o_.services.clusters)},
                                       {"verifications", verification_orders_json(*o_.services.verifications)}});
   }
 

@@ -45,6 +45,16 @@ json::array clusters_json(const ClusterService& clusters) {
   return all;
 }
 
+json::array schedules_json(const ClusterService& clusters) {
+  json::array all;
+  for (const ClusterSchedule& c : clusters.schedules()) {
+    const k8s::KnownSchedule& s = c.schedule;
+    all.push_back(json::object{{"cluster", c.cluster}, {"name", s.name}, {"schedule", s.schedule}, {"paused", s.paused}, {"phase", s.phase}, {"reason", s.reason},
+                               {"next", time_text(s.next_ms)}, {"last_phase", s.last_phase}, {"last_completed", time_text(s.last_completed_ms)}});
+  }
+  return all;
+}
+
 Result<HttpResponse> serve_clusters(ClusterService& clusters, const AdminCall& c) {
   if (c.is("GET", 2)) return json_response(json::object{{"clusters", clusters_json(clusters)}});
   if (c.is("POST", 2)) return add(clusters, c.body);

@@ -9,6 +9,8 @@
 namespace holdfast {
 
 boost::json::array clusters_json(const ClusterService& clusters);
+// Schedule objects of all clusters.
+boost::json::array schedules_json(const ClusterService& clusters);
 // kNotFound for a path that is none.
 Result<HttpResponse> serve_clusters(ClusterService& clusters, const AdminCall& call);
 

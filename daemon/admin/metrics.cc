@@ -90,7 +90,7 @@ std::string Metrics::render(const Services& services) const {
     if (c.serve) out << "holdfast_cluster_serving{cluster=\"" << c.name << "\"} " << (c.role == "serving" ? 1 : 0) << "\n";
     if (c.serve) out << "holdfast_cluster_other_writer{cluster=\"" << c.name << "\"} " << (c.alarm.empty() ? 0 : 1) << "\n";
   }
-  render_policies(out, services.policies->policies());
+  render_policies(out, services.policies->policies(), services.clusters->schedules());
   render_orders(out, services.sites->orders());
   render_verifications(out, services.verifications->verification_orders());
   return out.str();

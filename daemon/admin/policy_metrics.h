@@ -3,14 +3,14 @@
 
 #include <ostream>
 
-#include "daemon/policies.h"
-#include "daemon/sites.h"
+#include "daemon/services.h"
 
 namespace holdfast {
 
 // Under Velero's own names (pkg/metrics/metrics.go), with "POLICY-TIER" as `schedule`, so that dashboards and alerts made for
 // Velero work; and what Velero does not have under ours.
-void render_policies(std::ostream& out, const std::vector<PolicyStatus>& policies);
+// Of the clusters' own Schedule objects, what they say now: when a backup last succeeded, and how the last one ended.
+void render_policies(std::ostream& out, const std::vector<PolicyStatus>& policies, const std::vector<ClusterSchedule>& schedules);
 // Of the copies that they want.
 void render_orders(std::ostream& out, const std::vector<OrderStatus>& orders);
 

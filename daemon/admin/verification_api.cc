@@ -58,14 +58,14 @@ Result<HttpResponse> serve_point_verification(VerificationService& verifications
 }
 
 void render_verifications(std::ostream& out, const std::vector<VerificationStatus>& orders) {
-  if (orders.empty()) return;
-  for (const char* name : {"holdfast_verification_last_success_timestamp", "holdfast_verification_last_status", "holdfast_verification_overdue", "holdfast_rto_seconds"}) out << "# TYPE " << name << " gauge\n";
-  for (const VerificationStatus& s : orders) {
-    const std::string labels = "{schedule=\"" + s.policy + "-" + s.tier + "\",level=\"" + s.level + "\"} ";
-    const bool well = s.last_state.empty() || s.last_state == "whole" || s.last_state == "verified";
-    out << "holdfast_verification_last_success_timestamp" << labels << s.good_ms / 1000 << "\nholdfast_verification_last_status" << labels << int{well} << "\nholdfast_verification_overdue" << labels << int{s.overdue} << "\n";
-    if (s.ready_ms > 0) out << "holdfast_rto_seconds" << labels << static_cast<double>(s.ready_ms) / 1000 << "\n";
-  }
+  const auto gauge = [&](const char* name, std::string (*value)(const VerificationStatus&)) {
+    if (!orders.empty()) out << "# TYPE " << name << " gauge\n";
+    for (const VerificationStatus& s : orders) out << name << "{schedule=\"" << s.policy << "-" << s.tier << "\",level=\"" << s.level << "\"} " << value(s) << "\n";
+  };
+  gauge("holdfast_verification_last_success_timestamp", [](const VerificationStatus& s) { return std::to_string(s.good_ms / 1000); });
+  gauge("holdfast_verification_last_status", [](const VerificationStatus& s) { return std::string(s.last_state.empty() || s.last_state == "whole" || s.last_state == "verified" ? "1" : "0"); });
+  gauge("holdfast_verification_overdue", [](const VerificationStatus& s) { return std::string(s.overdue ? "1" : "0"); });
+  gauge("holdfast_rto_seconds", [](const VerificationStatus& s) { return std::to_string(static_cast<double>(s.ready_ms) / 1000); });
 }
 
 }  // namespace holdfast

@@ -131,6 +131,13 @@ std::string problem_of_tier(const std::string& policy, const json::value& tier) 
   return which + "the newest good restore point is " + length("rpo_seconds") + " old, or there is none; the target is " + length("rpo_target_seconds");
 }
 
+std::string problem_of_schedule(const json::value& schedule) {
+  const std::string which = "cluster \"" + text_at(schedule, "cluster") + "\", Schedule \"" + text_at(schedule, "name") + "\": ";
+  if (text_at(schedule, "phase") == "FailedValidation") return which + text_at(schedule, "reason");
+  const std::string last = text_at(schedule, "last_phase");
+  return last == "Failed" || last == "PartiallyFailed" || last == "FailedValidation" ? which + "the last backup is " + last : "";
+}
+
 std::string problem_of_verification(const json::value& order) {
   const std::string which = "policy \"" + text_at(order, "policy") + "\", tier \"" + text_at(order, "tier") + "\": ";
   const std::string state = text_at(order, "last_state"), level = text_at(order, "level");
@@ -150,6 +157,7 @@ std::vector<std::string> problems_of(const json::value& status) {
   for (const json::value& policy : status.at("policies").as_array()) {
     for (const json::value& tier : policy.at("tiers").as_array()) all.push_back(problem_of_tier(text_at(policy, "name"), tier));
   }
+  for (const json::value& schedule : status.at("schedules").as_array()) all.push_back(problem_of_schedule(schedule));
   for (const json::value& order : status.at("verifications").as_array()) all.push_back(problem_of_verification(order));
   std::erase(all, "");
   return all;

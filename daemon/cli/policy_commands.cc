@@ -37,7 +37,9 @@ std::string last_of(const json::value& tier) {
 }
 
 Result<void> list(const CliContext& c) {
-  HF_TRY(const json::value answer, client_of(c).call("GET", "/v1/policies"));
+  HF_TRY(json::value answer, client_of(c).call("GET", "/v1/policies"));
+  HF_TRY(const json::value schedules, client_of(c).call("GET", "/v1/schedules"));
+  answer.as_object()["schedules"] = schedules.at("schedules");
   if (c.json()) {
     print_json(answer);
     return {};
@@ -48,6 +50,11 @@ Result<void> list(const CliContext& c) {
       const std::string next = p.at("paused").as_bool() ? "paused" : dash(text_at(t, "next"));
       rows.push_back({text_at(p, "name"), text_at(t, "name"), text_at(p, "cluster"), text_at(t, "schedule"), next, last_of(t), dash(text_at(t, "last_completed"))});
     }
+  }
+  // Velero's own, in the clusters: shown, and run by whoever serves them.
+  for (const json::value& v : answer.at("schedules").as_array()) {
+    const std::string next = v.at("paused").as_bool() ? "paused" : dash(text_at(v, "next"));
+    rows.push_back({text_at(v, "name"), "(Schedule)", text_at(v, "cluster"), text_at(v, "schedule"), next, dash(text_at(v, "last_phase")), dash(text_at(v, "last_completed"))});
   }
   print_table({"POLICY", "TIER", "CLUSTER", "SCHEDULE", "NEXT", "LAST RUN", "LAST COMPLETED"}, rows);
   return {};

@@ -35,6 +35,7 @@ class LocalClusters final : public ClusterService {
 
   Result<ClusterFindings> add_cluster(const NewCluster& cluster) override;
   std::vector<ClusterStatus> clusters() const override;
+  std::vector<ClusterSchedule> schedules() const override;
   Result<ClusterFindings> check_cluster(const std::string& name) override;
   Result<void> remove_cluster(const std::string& name) override;
 

@@ -56,6 +56,19 @@ std::shared_ptr<LocalClusters::Served> LocalClusters::served(const std::string& 
   return found == served_.end() ? nullptr : found->second;
 }
 
+std::vector<ClusterSchedule> LocalClusters::schedules() const {
+  std::map<std::string, std::shared_ptr<Served>> all;
+  {
+    std::lock_guard lock(served_mutex_);
+    all = served_;
+  }
+  std::vector<ClusterSchedule> out;
+  for (const auto& [name, served] : all) {
+    for (k8s::KnownSchedule& schedule : served->server->schedules()) out.push_back({name, std::move(schedule)});
+  }
+  return out;
+}
+
 void LocalClusters::wake_server(const std::string& name) {
   if (const auto s = served(name)) s->server->wake();
 }

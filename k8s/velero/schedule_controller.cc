@@ -22,6 +22,26 @@ int64_t last_ms(const json::object& schedule) {
 
 }  // namespace
 
+KnownSchedule known_schedule(const json::object& schedule, const std::vector<ObjectRef>& backups, int64_t now_ms) {
+  const json::object& spec = object_at(schedule, "spec");
+  KnownSchedule known;
+  known.name = name_of(schedule);
+  known.schedule = text_at(spec, "schedule");
+  known.phase = phase_of(schedule);
+  for (const std::string& why : texts_at(object_at(schedule, "status"), "validationErrors")) known.reason += (known.reason.empty() ? "" : "; ") + why;
+  known.paused = is_true(spec, "paused");
+  if (const auto cron = Cron::parse(known.schedule); cron && !known.paused) known.next_ms = cron->next(std::max(last_ms(schedule), now_ms)).value_or(0);
+  std::string newest;
+  for (const ObjectRef& backup : backups) {
+    const std::string made = text_at(metadata_of(*backup), "creationTimestamp");
+    if (made >= newest) known.last_phase = phase_of(*backup).empty() ? "New" : phase_of(*backup);
+    newest = std::max(newest, made);
+    const auto ended_ms = parse_iso8601(view_at(object_at(*backup, "status"), "completionTimestamp"));
+    if (phase_of(*backup) == "Completed" && ended_ms) known.last_completed_ms = std::max(known.last_completed_ms, *ended_ms);
+  }
+  return known;
+}
+
 json::object scheduled_backup(const json::object& schedule, int64_t unix_ms) {
   const json::object& metadata = metadata_of(schedule);
   const json::object& spec = object_at(schedule, "spec");

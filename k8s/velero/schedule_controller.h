@@ -21,6 +21,8 @@ class ScheduleController final : public Controller {
   const ServerContext& c_;
 };
 
+KnownSchedule known_schedule(const json::object& schedule, const std::vector<ObjectRef>& backups, int64_t now_ms);
+
 // The Backup object of a schedule at a time: labels of the template, else of the schedule; annotations of the schedule.
 json::object scheduled_backup(const json::object& schedule, int64_t unix_ms);
 

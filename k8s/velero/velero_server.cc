@@ -1,5 +1,6 @@
 #include "k8s/velero_server.h"
 
+#include <algorithm>
 #include <map>
 #include <thread>
 
@@ -85,6 +86,13 @@ class Server final : public VeleroServer {
     std::lock_guard lock(mutex_);
     if (!problem_.empty() && role != Role::kObserving) s = {"starting", problem_, ""};
     return s;
+  }
+
+  std::vector<KnownSchedule> schedules() const override {
+    std::vector<KnownSchedule> all;
+    for (const ObjectRef& schedule : objects_.all(Kind::kSchedule)) all.push_back(known_schedule(*schedule, objects_.backups_of(name_of(*schedule)), options_.services.clock->wall_ms()));
+    std::sort(all.begin(), all.end(), [](const KnownSchedule& a, const KnownSchedule& b) { return a.name < b.name; });
+    return all;
   }
 
   BackupOutcome back_up_by_other(const BackupPlace& place, const BackupOrder& order, BackupProgress& progress, std::stop_token stop) override {

@@ -267,6 +267,8 @@ class VeleroCliTest(unittest.TestCase):
         self.assertEqual(("often", "schedule"), (backup["metadata"]["labels"]["velero.io/schedule-name"], backup["metadata"]["labels"]["from"]))
         self.assertEqual("Schedule", backup["metadata"]["ownerReferences"][0]["kind"])
         self.assertIn("lastBackup", self.object("schedule", "often")["status"])
+        self.assertRegex(self.daemon.cli("policy", "get").stdout, r"often +\(Schedule\) +prod +@every 2s +paused +Completed +20\S+Z")
+        self.assertIn('velero_backup_last_status{schedule="often",cluster="prod"} 1\n', self.daemon.metrics())
         before = made()
         self.velero("backup", "create", "by-hand", "--from-schedule", "often", "--wait")
         self.assertIn(("configmaps", "timed", "plain"), self.archived("by-hand"))
@@ -286,6 +288,7 @@ class VeleroCliTest(unittest.TestCase):
         self.make("Schedule", "wrong", {"schedule": "61 * * * *", "template": {}})
         wait_until("the verdict", lambda: self.object("schedule", "wrong").get("status", {}).get("phase") == "FailedValidation")
         self.assertIn('"61" is no minute', self.object("schedule", "wrong")["status"]["validationErrors"][0])
+        wait_until("the alarm", lambda: 'cluster "prod", Schedule "wrong": invalid schedule: "61" is no minute' in self.daemon.cli("status", check=False).stderr)
 
     def test_further_locations(self):
         made = json.loads(self.daemon.cli("--output", "json", "user", "create", "--role", "read-write", "--scope", "holdfast/archive/").stdout)

@@ -247,7 +247,7 @@ class VerifyTest(unittest.TestCase):
         made = json.loads(self.daemon.cli("--output", "json", "policy", "run", "proof", "--wait").stdout)["backup"]
         wait_until("it to be read", lambda: (order()["last_state"], order()["last_backup"]) == ("whole", made), 60)
         self.assertFalse(order()["overdue"])
-        self.assertIn('holdfast_verification_last_status{schedule="proof-yearly",level="read"} 1', self.daemon.metrics())
+        self.assertIn('holdfast_verification_last_status{schedule="proof-yearly",level="read"} 1\n', self.daemon.metrics())
         # It is verified, and stays for that although a newer one is there.
         self.assertEqual("verified", self.verify(made, "--level", "restore")["state"])
         self.daemon.cli("policy", "run", "proof", "--wait")

@@ -49,6 +49,7 @@ class PointClusters final : public ClusterService {
   Result<RunStatus> backup(const std::string& cluster, const std::string& name) override;
 
   Result<ClusterFindings> add_cluster(const NewCluster&) override { return no(); }
+  std::vector<ClusterSchedule> schedules() const override { return {}; }
   Result<ClusterFindings> check_cluster(const std::string&) override { return no(); }
   Result<void> remove_cluster(const std::string&) override { return no(); }
   Result<void> start_backup(const std::string&, const NewBackup&) override { return no(); }
