@@ -41,7 +41,7 @@ HOLDFAST_BUILD=build/asan build/venv/bin/python tests/e2e/kube_restore_test.py
 HOLDFAST_BUILD=build/asan build/venv/bin/python tests/e2e/velero_cli_test.py
 HOLDFAST_BUILD=build/asan build/venv/bin/python tests/e2e/hooks_test.py
 HOLDFAST_BUILD=build/asan build/venv/bin/python tests/e2e/recovery_test.py
-HOLDFAST_BUILD=build/asan build/venv/bin/python tests/e2e/verify_test.py
+HOLDFAST_BUILD=build/asan build/venv/bin/python tests/e2e/verify_test.py VerifyTest.test_test_restore_with_clean_up VerifyTest.test_damage_that_is_found_by_reading VerifyTest.test_killed_in_the_middle_nothing_is_left
 
 echo "== thread sanitizer"
 ctest --test-dir build/tsan --output-on-failure -L concurrent
