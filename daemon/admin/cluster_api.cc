@@ -15,6 +15,12 @@ json::object to_json(const ClusterStatus& c) {
           {"access_key", c.access_key}, {"added_ms", c.added_ms}, {"serve", c.serve}, {"role", c.role}, {"role_reason", c.role_reason}, {"alarm", c.alarm}};
 }
 
+json::object to_json(const ClusterSchedule& c) {
+  const k8s::KnownSchedule& s = c.schedule;
+  return {{"cluster", c.cluster}, {"name", s.name}, {"schedule", s.schedule}, {"paused", s.paused}, {"phase", s.phase}, {"reason", s.reason},
+          {"next", time_text(s.next_ms)}, {"last_phase", s.last_phase}, {"last_completed", time_text(s.last_completed_ms)}};
+}
+
 json::object to_json(const ClusterFindings& f) {
   return {{"reachable", f.reachable}, {"problem", f.problem}, {"version", f.version}, {"kinds", f.kinds},
           {"missing_groups", texts(f.missing_groups)}, {"missing_for_backup", texts(f.missing_for_backup)},
@@ -39,21 +45,9 @@ Result<HttpResponse> add(ClusterService& clusters, const json::object& body) {
 
 }  // namespace
 
-json::array clusters_json(const ClusterService& clusters) {
-  json::array all;
-  for (const ClusterStatus& s : clusters.clusters()) all.push_back(to_json(s));
-  return all;
-}
+json::array clusters_json(const ClusterService& clusters) { return list_json(clusters.clusters(), to_json); }
 
-json::array schedules_json(const ClusterService& clusters) {
-  json::array all;
-  for (const ClusterSchedule& c : clusters.schedules()) {
-    const k8s::KnownSchedule& s = c.schedule;
-    all.push_back(json::object{{"cluster", c.cluster}, {"name", s.name}, {"schedule", s.schedule}, {"paused", s.paused}, {"phase", s.phase}, {"reason", s.reason},
-                               {"next", time_text(s.next_ms)}, {"last_phase", s.last_phase}, {"last_completed", time_text(s.last_completed_ms)}});
-  }
-  return all;
-}
+json::array schedules_json(const ClusterService& clusters) { return list_json(clusters.schedules(), to_json); }
 
 Result<HttpResponse> serve_clusters(ClusterService& clusters, const AdminCall& c) {
   if (c.is("GET", 2)) return json_response(json::object{{"clusters", clusters_json(clusters)}});

@@ -8,6 +8,10 @@ namespace json = boost::json;
 
 namespace {
 
+json::object to_json(const SiteStatus& s) {
+  return {{"name", s.name}, {"url", s.url}, {"bucket", s.bucket}, {"region", s.region}, {"access_key", s.access_key}, {"added", time_text(s.added_ms)}, {"bytes_per_second", s.bytes_per_second}};
+}
+
 json::object to_json(const SiteFindings& f) {
   return {{"usable", f.usable}, {"problem", f.problem}, {"conditional_writes", f.conditional_writes}, {"tags", f.tags},
           {"object_lock", f.object_lock}, {"versioning", f.versioning}, {"clock_ahead_ms", f.clock_ahead_ms}};
@@ -82,13 +86,7 @@ Result<HttpResponse> serve_copies(SiteService& sites, const AdminCall& c) {
 }  // namespace
 
 Result<HttpResponse> serve_sites(SiteService& sites, const AdminCall& c) {
-  if (c.is("GET", 2)) {
-    json::array all;
-    for (const SiteStatus& s : sites.sites()) {
-      all.push_back(json::object{{"name", s.name}, {"url", s.url}, {"bucket", s.bucket}, {"region", s.region}, {"access_key", s.access_key}, {"added", time_text(s.added_ms)}, {"bytes_per_second", s.bytes_per_second}});
-    }
-    return json_response(json::object{{"sites", std::move(all)}});
-  }
+  if (c.is("GET", 2)) return json_response(json::object{{"sites", list_json(sites.sites(), to_json)}});
   if (c.is("POST", 2)) return add(sites, c.body);
   if (c.is("GET", 3) && c.path[2] == "orders") return json_response(json::object{{"orders", list_json(sites.orders(), to_json)}});
   if (c.is("PATCH", 3)) {

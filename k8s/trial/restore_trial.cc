@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <mutex>
 
-#include "k8s/bucket/object_stream.h"
 #include "k8s/restore/item_transforms.h"
 #include "k8s/restore/side_by_side.h"
 #include "k8s/trial/comparison.h"

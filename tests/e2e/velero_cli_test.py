@@ -28,8 +28,7 @@ class VeleroCliTest(unittest.TestCase):
 
     @classmethod
     def location(cls, name):
-        found = subprocess.run(["kubectl", "-n", "velero", "get", "bsl", name, "-o", "json"], env=cls.cluster.environment, capture_output=True, text=True)
-        return json.loads(found.stdout).get("status", {}) if found.returncode == 0 else {}
+        return (cls.cluster.find("velero", "bsl", name) or {}).get("status", {})
 
     def kubectl(self, *arguments, **options):
         return self.cluster.kubectl(*arguments, **options)
