@@ -43,18 +43,26 @@ struct SiteUnit {
   int64_t expires_ms = 0;               // 0: no date says so
 };
 
-// A copy that waits, is made, checked or fetched, or has failed or was checked or fetched since the daemon's start.
+// A copy that something is being done with, or was since the daemon's start, or that failed.
 struct CopyStatus {
-  std::string cluster, backup, state, reason;  // "waiting", "copying", "checking", "fetching"; "failed", "whole", "damaged", "fetched"
+  // "waiting", "copying", "checking", "fetching", "laying out", "clearing"; "failed", "whole", "damaged", "fetched", "laid out", "cleared"
+  std::string cluster, backup, state, reason;
   uint64_t objects = 0, objects_done = 0, bytes = 0, bytes_done = 0;
   std::vector<std::string> damage;  // what is wrong with a copy that was checked
 
-  bool open() const { return state == "waiting" || state == "copying" || state == "checking" || state == "fetching"; }
+  bool open() const { return state.ends_with("ing") || state == "laying out"; }
+};
+
+// A copy that lies in a prefix of its own at its site, for Velero to restore volumes from.
+struct SiteLayout {
+  std::string cluster, backup, prefix;
+  bool whole = false;  // else it is being laid out, or that was cut off
 };
 
 struct SiteCopies {
   std::vector<SiteUnit> units;      // by cluster and start
   std::vector<CopyStatus> copies;
+  std::vector<SiteLayout> layouts;
 };
 
 // What a tier of a policy wants copied.
@@ -98,8 +106,13 @@ class SiteService {
   // Every byte of a copy is read again and compared with what was copied. Returns when it stands in line.
   virtual Result<void> check_copy(const std::string& site, const std::string& cluster, const std::string& backup) = 0;
   // Brings a copy back. It stays here until it is deleted by hand, whatever rule or TTL it has. Returns when it stands in line.
-  // kAlreadyExists: it is here.
-  virtual Result<void> start_fetch(const std::string& site, const std::string& cluster, const std::string& backup) = 0;
+  // With `volumes` the repositories that hold the data of its volumes, too. kAlreadyExists: it is here.
+  virtual Result<void> start_fetch(const std::string& site, const std::string& cluster, const std::string& backup, bool volumes) = 0;
+  // Lays a copy out in a prefix of its own there, with its volumes' data as it was when it was copied: one that is not the newest
+  // can be restored only so. Returns when it stands in line.
+  virtual Result<void> start_layout(const std::string& site, const std::string& cluster, const std::string& backup) = 0;
+  // Removes that prefix. Returns when it stands in line.
+  virtual Result<void> start_clearing(const std::string& site, const std::string& cluster, const std::string& backup) = 0;
   // Of everything that policies want copied. Without a look at a site.
   virtual std::vector<OrderStatus> orders() const = 0;
   // What keeps copies that policies want from being made, a line each.

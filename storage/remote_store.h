@@ -74,6 +74,9 @@ class RemoteStore {
   virtual Result<std::string> read(const std::string& key, uint64_t offset_bytes, uint64_t size_bytes, const std::string& etag) = 0;
   // Gives the ETag.
   virtual Result<std::string> put(const RemotePut& request, std::string_view body) = 0;
+  // The server copies it to another key, in one piece: 5 GiB at most, at some servers. Gives the ETag of the copy, which need not be that
+  // of an original in parts.
+  virtual Result<std::string> copy(const std::string& from, const std::string& to) = 0;
   virtual Result<RemotePage> list(const RemoteList& request) = 0;
   // One that is not there is a success.
   virtual Result<void> remove(const std::string& key) = 0;

@@ -27,6 +27,8 @@ json::object to_json(const CopyStatus& c) {
           {"objects", c.objects}, {"objects_done", c.objects_done}, {"bytes", c.bytes}, {"bytes_done", c.bytes_done}, {"damage", texts(c.damage)}};
 }
 
+json::object to_json(const SiteLayout& l) { return {{"cluster", l.cluster}, {"backup", l.backup}, {"prefix", l.prefix}, {"whole", l.whole}}; }
+
 json::object to_json(const OrderStatus& o) {
   return {{"cluster", o.cluster}, {"policy", o.policy}, {"tier", o.tier}, {"site", o.site}, {"looked_at", o.looked_at}, {"newest", time_text(o.newest_ms)},
           {"there", o.there}, {"due", o.due}, {"problem", o.problem}};
@@ -59,7 +61,7 @@ Result<HttpResponse> serve_copies(SiteService& sites, const AdminCall& c) {
   const std::string& site = c.path[2];
   if (c.is("GET", 4)) {
     HF_TRY(const SiteCopies copies, sites.copies(site));
-    return json_response(json::object{{"units", list_json(copies.units, to_json)}, {"copies", list_json(copies.copies, to_json)}});
+    return json_response(json::object{{"units", list_json(copies.units, to_json)}, {"copies", list_json(copies.copies, to_json)}, {"layouts", list_json(copies.layouts, to_json)}});
   }
   if (c.is("POST", 4)) {
     HF_CHECK(only_keys(c.body, {"cluster", "backup"}));
@@ -69,7 +71,18 @@ Result<HttpResponse> serve_copies(SiteService& sites, const AdminCall& c) {
     return json_response(json::object{{"cluster", cluster}, {"backup", backup}}, 202);
   }
   if (c.is("POST", 7) && c.path[6] == "fetch") {
-    HF_CHECK(sites.start_fetch(site, c.path[4], c.path[5]));
+    HF_CHECK(only_keys(c.body, {"volumes"}));
+    const json::value* volumes = c.body.if_contains("volumes");
+    if (volumes != nullptr && !volumes->is_bool()) return error(Code::kInvalidArgument, "\"volumes\" is neither true nor false");
+    HF_CHECK(sites.start_fetch(site, c.path[4], c.path[5], volumes == nullptr || volumes->get_bool()));
+    return json_response(json::object(), 202);
+  }
+  if (c.is("POST", 7) && c.path[6] == "layout") {
+    HF_CHECK(sites.start_layout(site, c.path[4], c.path[5]));
+    return json_response(json::object(), 202);
+  }
+  if (c.is("DELETE", 7) && c.path[6] == "layout") {
+    HF_CHECK(sites.start_clearing(site, c.path[4], c.path[5]));
     return json_response(json::object(), 202);
   }
   if (c.is("POST", 7) && c.path[6] == "verify") {

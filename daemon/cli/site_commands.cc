@@ -15,7 +15,7 @@ namespace {
 struct SiteArguments {
   std::string name, url, bucket, region = "us-east-1", access_key, secret_file, ca_file;
   std::string site, cluster, backup, bandwidth = "none";
-  bool wait = false;
+  bool wait = false, without_volumes = false, remove_layout = false;
 };
 
 const char* yes_no(const json::value& findings, const char* key) { return findings.at(key).as_bool() ? "yes" : "no"; }
@@ -86,6 +86,9 @@ Result<void> list_copies(const CliContext& c, const SiteArguments& a) {
     rows.push_back({text_at(u, "cluster"), text_at(u, "backup"), text_at(u, "state") + (text_at(u, "state") == "copying" ? " " + done : ""), "-", "-", "-", "-"});
   }
   print_table({"CLUSTER", "BACKUP", "STATE", "STARTED", "COPIED", "EXPIRES", "COPIED BY"}, rows);
+  for (const json::value& l : answer.at("layouts").as_array()) {
+    std::cout << text_at(l, "backup") << ": laid out under " << text_at(l, "prefix") << (l.at("whole").as_bool() ? "" : ", not wholly") << "\n";
+  }
   for (const json::value& u : answer.at("copies").as_array()) {
     if (!text_at(u, "reason").empty()) std::cout << text_at(u, "backup") << ": " << text_at(u, "reason") << "\n";
   }
@@ -141,14 +144,14 @@ Result<void> copy(const CliContext& c, const SiteArguments& a) {
   return {};
 }
 
-// A copy that is checked or fetched, once that has ended.
+// A copy that something was done with, once that has ended.
 Result<json::value> await_end(AdminClient& client, const SiteArguments& a, const std::string& cluster) {
   for (int turn = 0;; ++turn) {
     HF_TRY(const json::value answer, client.call("GET", "/v1/sites/" + a.site + "/transfers"));
     const json::value* copy = found(answer, "copies", cluster, a.backup);
     if (copy == nullptr) return error(Code::kUnavailable, "nothing is known of it any more");
     const std::string state = text_at(*copy, "state");
-    if (state != "waiting" && state != "checking" && state != "fetching") return *copy;
+    if (!state.ends_with("ing") && state != "laying out") return *copy;
     std::this_thread::sleep_for(std::chrono::milliseconds(turn < 100 ? 50 : 1000));
   }
 }
@@ -172,12 +175,27 @@ Result<void> verify(const CliContext& c, const SiteArguments& a) {
 Result<void> fetch(const CliContext& c, const SiteArguments& a) {
   HF_TRY(const std::string cluster, cluster_of(c, a.cluster));
   AdminClient client = client_of(c);
-  HF_CHECK(client.call("POST", "/v1/sites/" + a.site + "/copies/" + cluster + "/" + a.backup + "/fetch"));
+  HF_CHECK(client.call("POST", "/v1/sites/" + a.site + "/copies/" + cluster + "/" + a.backup + "/fetch", json::object{{"volumes", !a.without_volumes}}));
   HF_TRY(const json::value fetched, await_end(client, a, cluster));
   c.told = c.json();
   if (c.json()) print_json(fetched);
   if (text_at(fetched, "state") != "fetched") return error(Code::kFailedPrecondition, "\"" + a.backup + "\" is not brought back from site \"" + a.site + "\": " + text_at(fetched, "reason"));
   if (!c.json()) std::cout << a.backup << " is here again: " << number_at(fetched, "objects") << " objects, " << bytes_text(number_at(fetched, "bytes")) << "; it stays until it is deleted\n";
+  return {};
+}
+
+Result<void> lay_out(const CliContext& c, const SiteArguments& a) {
+  HF_TRY(const std::string cluster, cluster_of(c, a.cluster));
+  AdminClient client = client_of(c);
+  const std::string path = "/v1/sites/" + a.site + "/copies/" + cluster + "/" + a.backup + "/layout";
+  HF_CHECK(client.call(a.remove_layout ? "DELETE" : "POST", path));
+  HF_TRY(const json::value done, await_end(client, a, cluster));
+  c.told = c.json();
+  if (c.json()) print_json(done);
+  if (text_at(done, "state") == "failed") return error(Code::kFailedPrecondition, "\"" + a.backup + "\" at site \"" + a.site + "\": " + text_at(done, "reason"));
+  if (c.json()) return {};
+  if (a.remove_layout) std::cout << "laid-out/" << cluster << "/" << a.backup << " is removed\n";
+  else std::cout << a.backup << " is laid out: give Velero a location with accessMode ReadOnly and the prefix laid-out/" << cluster << "/" << a.backup << "\n";
   return {};
 }
 
@@ -210,7 +228,14 @@ void add_copy_commands(CLI::App& app, CliContext& c, const std::shared_ptr<SiteA
   fetch_command->add_option("BACKUP", a->backup)->required();
   fetch_command->add_option("--site", a->site)->required();
   fetch_command->add_option("--cluster", a->cluster, "whose; needed where there are several");
+  fetch_command->add_flag("--without-volumes", a->without_volumes, "leave the data of its volumes there");
   fetch_command->callback([&c, a] { c.run = [&c, a] { return fetch(c, *a); }; });
+  auto* layout = copies->add_subcommand("lay-out", "Lay a copy out in a prefix of its own at the site, with the data of its volumes, for Velero to restore from; needed where it is not the newest");
+  layout->add_option("BACKUP", a->backup)->required();
+  layout->add_option("--site", a->site)->required();
+  layout->add_option("--cluster", a->cluster, "whose; needed where there are several");
+  layout->add_flag("--remove", a->remove_layout, "remove that prefix again");
+  layout->callback([&c, a] { c.run = [&c, a] { return lay_out(c, *a); }; });
   auto* remove = copies->add_subcommand("remove", "Remove a copy from a site");
   remove->add_option("BACKUP", a->backup)->required();
   remove->add_option("--site", a->site)->required();

@@ -25,6 +25,19 @@ std::vector<CopyPiece> pieces_of(const ObjectInfo& info, bool& same) {
   return pieces;
 }
 
+Result<CopyObject> plan_object(const CopySource& source, const ObjectInfo& listed) {
+  CopyObject object;
+  object.name = listed.key.substr(source.prefix.size());
+  object.info = listed;
+  // Lists do not say which parts an object has; its ETag says that it has some.
+  if (listed.etag.find('-') != std::string::npos) {
+    HF_TRY(const auto reader, source.store->get(source.bucket, listed.key, {}));
+    object.info = reader->info();
+  }
+  object.pieces = pieces_of(object.info, object.same_pieces);
+  return object;
+}
+
 Result<std::vector<CopyObject>> plan_copy(const CopySource& source, const std::string& backup) {
   std::vector<CopyObject> objects;
   ListQuery query;
@@ -32,15 +45,7 @@ Result<std::vector<CopyObject>> plan_copy(const CopySource& source, const std::s
   for (;;) {
     HF_TRY(const ListPage page, source.store->list(source.bucket, query));
     for (const ObjectInfo& o : page.entries) {
-      CopyObject object;
-      object.name = o.key.substr(source.prefix.size());
-      object.info = o;
-      // Lists do not say which parts an object has; its ETag says that it has some.
-      if (o.etag.find('-') != std::string::npos) {
-        HF_TRY(const auto reader, source.store->get(source.bucket, o.key, {}));
-        object.info = reader->info();
-      }
-      object.pieces = pieces_of(object.info, object.same_pieces);
+      HF_TRY(CopyObject object, plan_object(source, o));
       objects.push_back(std::move(object));
     }
     if (!page.truncated) break;

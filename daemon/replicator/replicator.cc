@@ -4,6 +4,7 @@
 
 #include "daemon/holds.h"
 #include "daemon/replicator/site_probe.h"
+#include "daemon/replicator/unit_layout.h"
 #include "storage/base/log.h"
 #include "storage/base/names.h"
 #include "storage/base/times.h"
@@ -13,6 +14,7 @@ namespace holdfast {
 namespace {
 constexpr std::chrono::seconds kProbePatience{5};  // somebody waits for the answer
 constexpr std::chrono::minutes kPassEvery{10};
+constexpr int64_t kSweepEveryMs = 24 * 3600 * 1000;
 
 Result<void> check_limit(uint64_t bytes_per_second) {
   if (bytes_per_second == 0 || bytes_per_second >= kLeastBytesPerSecond) return {};
@@ -165,6 +167,7 @@ Result<SiteCopies> Replicator::copies(const std::string& site) {
   SiteCopies copies;
   copies.copies = queue->copies();  // before the list: one that ends in between is in both rather than in none
   HF_TRY(copies.units, list_units(queue->store(), ""));
+  HF_TRY(copies.layouts, list_layouts(queue->store()));
   return copies;
 }
 
@@ -183,10 +186,11 @@ Result<void> Replicator::check_copy(const std::string& site, const std::string& 
   return queue->add(std::move(job));
 }
 
-Result<void> Replicator::start_fetch(const std::string& site, const std::string& cluster, const std::string& backup) {
+Result<void> Replicator::start_fetch(const std::string& site, const std::string& cluster, const std::string& backup, bool volumes) {
   HF_TRY(const auto queue, queue_of(site));
   CopyJob job;
   job.kind = CopyJob::Kind::kFetch;
+  job.volumes = volumes;
   HF_TRY(job.source, source_of(cluster));
   HF_TRY(job.unit, unit_at(queue->store(), cluster, backup));
   if (p_.clusters->backup(cluster, backup)) return error(Code::kAlreadyExists, "there is a backup \"" + backup + "\" of cluster \"" + cluster + "\" here");
@@ -194,11 +198,32 @@ Result<void> Replicator::start_fetch(const std::string& site, const std::string&
   return queue->add(std::move(job));
 }
 
+Result<void> Replicator::start_layout(const std::string& site, const std::string& cluster, const std::string& backup) {
+  HF_TRY(const auto queue, queue_of(site));
+  CopyJob job;
+  job.kind = CopyJob::Kind::kLayOut;
+  HF_TRY(job.unit, unit_at(queue->store(), cluster, backup));
+  return queue->add(std::move(job));
+}
+
+Result<void> Replicator::start_clearing(const std::string& site, const std::string& cluster, const std::string& backup) {
+  HF_TRY(const auto queue, queue_of(site));
+  HF_TRY(const auto layouts, list_layouts(queue->store()));
+  if (std::none_of(layouts.begin(), layouts.end(), [&](const SiteLayout& l) { return l.cluster == cluster && l.backup == backup; })) {
+    return error(Code::kNotFound, "backup \"" + backup + "\" of cluster \"" + cluster + "\" is not laid out at site \"" + site + "\"");
+  }
+  CopyJob job;
+  job.kind = CopyJob::Kind::kClear;
+  job.unit.cluster = cluster;
+  job.unit.backup = backup;
+  return queue->add(std::move(job));
+}
+
 Result<void> Replicator::remove_copy(const std::string& site, const std::string& cluster, const std::string& backup) {
   HF_TRY(const auto queue, queue_of(site));
   for (const CopyStatus& c : queue->copies()) {
     if (c.cluster == cluster && c.backup == backup && c.open()) {
-      return error(Code::kFailedPrecondition, "backup \"" + backup + "\" is being copied, checked or fetched there");
+      return error(Code::kFailedPrecondition, "backup \"" + backup + "\" is being copied, checked, fetched or laid out there");
     }
   }
   const bool had_failed = queue->forget(cluster, backup);
@@ -206,7 +231,9 @@ Result<void> Replicator::remove_copy(const std::string& site, const std::string&
   if (!unit && unit.error().code() == Code::kNotFound && had_failed) return {};
   if (!unit) return std::unexpected(unit.error());
   HF_CHECK(p_.confirm(site, queue->store()));
-  return remove_unit(queue->store(), *unit);
+  HF_CHECK(remove_unit(queue->store(), *unit));
+  queue->sweep(cluster);
+  return {};
 }
 
 Replicator::Listed Replicator::look(const std::string& site, const std::string& cluster) {
@@ -271,6 +298,7 @@ void Replicator::pass(const std::stop_token& stop) {
     const Listed& l = at->second;
     if (l.units && l.points) {
       carry_out(order, l, stop);
+      sweep_daily(order.copy.site, order.cluster);
       continue;
     }
     const std::string problem = l.units ? l.points.error().message() : l.units.error().message();
@@ -280,6 +308,15 @@ void Replicator::pass(const std::stop_token& stop) {
     if (p_.tell && known.problem.empty()) p_.tell({EventKind::kSiteProblem, order.cluster, order.policy, order.tier, "", order.copy.site, "nothing can be copied to site \"" + order.copy.site + "\": " + problem, p_.clock->wall_ms()});
     known.problem = problem;
   }
+}
+
+// Blobs that were too young when what needed them was removed.
+void Replicator::sweep_daily(const std::string& site, const std::string& cluster) {
+  const int64_t now_ms = p_.clock->monotonic_ms();
+  const auto [swept, first] = swept_ms_.emplace(std::pair(site, cluster), now_ms);
+  if (!first && now_ms - swept->second < kSweepEveryMs) return;
+  swept->second = now_ms;
+  if (const auto queue = queue_of(site); queue && p_.may_remove()) (*queue)->sweep(cluster);
 }
 
 // Restore points here whose copy failed: what lies at the site of it may not be what was meant, even where it bears a marker.
@@ -339,6 +376,7 @@ void Replicator::carry_out(const CopyOrder& order, const Listed& listed, const s
       continue;
     }
     spdlog::info("policy {}, tier {}: the copy of {} at site {} is removed: no rule keeps it", order.policy, order.tier, u.backup, order.copy.site);
+    swept_ms_.erase({order.copy.site, order.cluster});  // it may have been the last that needed something
     std::lock_guard lock(mutex_);
     if (const auto now = known_.find({order.policy, order.tier, order.copy.site}); now != known_.end()) --now->second.there;
   }

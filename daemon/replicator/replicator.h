@@ -54,7 +54,9 @@ class Replicator final : public SiteService {
   Result<void> limit_site(const std::string& name, uint64_t bytes_per_second) override;
   Result<void> remove_site(const std::string& name) override;
   Result<void> start_copy(const std::string& site, const std::string& cluster, const std::string& backup) override;
-  Result<void> start_fetch(const std::string& site, const std::string& cluster, const std::string& backup) override;
+  Result<void> start_fetch(const std::string& site, const std::string& cluster, const std::string& backup, bool volumes) override;
+  Result<void> start_layout(const std::string& site, const std::string& cluster, const std::string& backup) override;
+  Result<void> start_clearing(const std::string& site, const std::string& cluster, const std::string& backup) override;
   std::vector<OrderStatus> orders() const override;
   std::vector<std::string> alarms() const override;
   Result<std::vector<CopyStatus>> transfers(const std::string& site) override;
@@ -86,6 +88,7 @@ class Replicator final : public SiteService {
   Listed look(const std::string& site, const std::string& cluster);
   static std::set<std::string> failed_copies(const SiteQueue& queue, const std::string& cluster, const std::vector<TierPoint>& points);
   void carry_out(const CopyOrder& order, const Listed& listed, const std::stop_token& stop);
+  void sweep_daily(const std::string& site, const std::string& cluster);
   Result<CopyJob> job_for(const std::string& cluster, const RunStatus& point) const;
 
   const ReplicatorParts p_;
@@ -94,6 +97,7 @@ class Replicator final : public SiteService {
   bool stopped_ = false;
   std::map<std::string, std::shared_ptr<SiteQueue>> queues_;
   std::map<OrderKey, Known> known_;
+  std::map<std::pair<std::string, std::string>, int64_t> swept_ms_;  // by site and cluster, on the monotonic clock; the pass alone uses it
   std::unique_ptr<Worker> worker_;
 };
 

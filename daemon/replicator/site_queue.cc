@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "daemon/replicator/repository_sweep.h"
 #include "daemon/replicator/unit_check.h"
 #include "daemon/replicator/unit_fetcher.h"
+#include "daemon/replicator/unit_layout.h"
 #include "storage/base/log.h"
 
 namespace holdfast {
@@ -17,6 +19,8 @@ const char* running_state(CopyJob::Kind kind) {
     case CopyJob::Kind::kCopy: return "copying";
     case CopyJob::Kind::kCheck: return "checking";
     case CopyJob::Kind::kFetch: return "fetching";
+    case CopyJob::Kind::kLayOut: return "laying out";
+    case CopyJob::Kind::kClear: return "clearing";
   }
   return "";
 }
@@ -35,7 +39,7 @@ Result<void> SiteQueue::add(CopyJob job) {
   std::lock_guard lock(mutex_);
   const auto same = [&](const auto& e) { return e->job.unit.cluster == job.unit.cluster && e->job.unit.backup == job.unit.backup; };
   const bool open = std::any_of(entries_.begin(), entries_.end(), [&](const auto& e) { return same(e) && e->status.open(); });
-  if (open) return error(Code::kAlreadyExists, "backup \"" + job.unit.backup + "\" is being copied, checked or fetched at site \"" + name_ + "\"");
+  if (open) return error(Code::kAlreadyExists, "backup \"" + job.unit.backup + "\" is being copied, checked, fetched or laid out at site \"" + name_ + "\"");
   std::erase_if(entries_, same);
   auto entry = std::make_shared<Entry>();
   entry->status.cluster = job.unit.cluster;
@@ -50,17 +54,28 @@ Result<void> SiteQueue::add(CopyJob job) {
 void SiteQueue::work(const std::stop_token& stop) {
   for (;;) {
     std::shared_ptr<Entry> entry;
+    std::string cluster;
     {
       std::unique_lock lock(mutex_);
       const auto next = [this] { return std::find_if(entries_.begin(), entries_.end(), [](const auto& e) { return e->status.state == "waiting"; }); };
-      if (!changed_.wait(lock, stop, [&] { return next() != entries_.end(); })) return;
-      entry = *next();
-      entry->status.state = running_state(entry->job.kind);
+      if (!changed_.wait(lock, stop, [&] { return next() != entries_.end() || !sweeps_.empty(); })) return;
+      if (sweeps_.empty()) {
+        entry = *next();
+        entry->status.state = running_state(entry->job.kind);
+      } else {
+        cluster = sweeps_.extract(sweeps_.begin()).value();
+      }
+    }
+    if (!entry) {
+      sweep_now(cluster, stop);
+      continue;
     }
     switch (entry->job.kind) {
       case CopyJob::Kind::kCopy: copy(entry, stop); break;
       case CopyJob::Kind::kCheck: check(entry, stop); break;
       case CopyJob::Kind::kFetch: fetch(entry, stop); break;
+      case CopyJob::Kind::kLayOut: lay_out(entry, stop); break;
+      case CopyJob::Kind::kClear: clear(entry); break;
     }
   }
 }
@@ -109,12 +124,46 @@ void SiteQueue::check(const std::shared_ptr<Entry>& entry, const std::stop_token
 void SiteQueue::fetch(const std::shared_ptr<Entry>& entry, const std::stop_token& stop) {
   const SiteUnit& unit = entry->job.unit;
   spdlog::info("backup {} of cluster {} is brought back from site {}", unit.backup, unit.cluster, name_);
-  const Result<void> fetched = fetch_unit(*store_, unit, entry->job.source, limits_, entry->progress, stop);
+  const Result<void> fetched = fetch_unit(*store_, unit, entry->job.volumes, entry->job.source, limits_, entry->progress, stop);
   std::lock_guard lock(mutex_);
   if (!fetched) return fail(*entry, "it cannot be brought back", fetched.error());
   spdlog::info("backup {} of cluster {} is here again: {} objects, {} bytes", unit.backup, unit.cluster, entry->progress.objects.load(), entry->progress.bytes.load());
   entry->status.state = "fetched";
   forget_oldest();
+}
+
+void SiteQueue::lay_out(const std::shared_ptr<Entry>& entry, const std::stop_token& stop) {
+  const SiteUnit& unit = entry->job.unit;
+  Result<void> done = confirm_(name_, *store_);
+  if (done) done = lay_out_unit(*store_, unit, limits_, entry->progress, stop);
+  std::lock_guard lock(mutex_);
+  if (!done) return fail(*entry, "it cannot be laid out there", done.error());
+  spdlog::info("the copy of backup {} of cluster {} at site {} is laid out under {}", unit.backup, unit.cluster, name_, layout_prefix(unit.cluster, unit.backup));
+  entry->status.state = "laid out";
+  forget_oldest();
+}
+
+void SiteQueue::clear(const std::shared_ptr<Entry>& entry) {
+  const SiteUnit& unit = entry->job.unit;
+  Result<void> done = confirm_(name_, *store_);
+  if (done) done = clear_layout(*store_, unit.cluster, unit.backup);
+  std::lock_guard lock(mutex_);
+  if (!done) return fail(*entry, "what is laid out of it cannot be removed", done.error());
+  entry->status.state = "cleared";
+  forget_oldest();
+}
+
+void SiteQueue::sweep(const std::string& cluster) {
+  std::lock_guard lock(mutex_);
+  sweeps_.insert(cluster);
+  changed_.notify_all();
+}
+
+// On the thread that copies: what a copy has sent and not yet listed is not mistaken for what nobody needs.
+void SiteQueue::sweep_now(const std::string& cluster, const std::stop_token& stop) {
+  Result<void> done = confirm_(name_, *store_);
+  if (done) done = sweep_repositories(*store_, cluster, stop);
+  if (!done && !stop.stop_requested()) spdlog::error("cluster {}, site {}: what no copy needs of its repositories cannot be removed now: {}", cluster, name_, done.error().message());
 }
 
 void SiteQueue::forget_oldest() {
@@ -142,7 +191,7 @@ bool SiteQueue::forget(const std::string& cluster, const std::string& backup) {
 
 bool SiteQueue::idle() const {
   std::lock_guard lock(mutex_);
-  return std::all_of(entries_.begin(), entries_.end(), [](const auto& e) { return !e->status.open(); });
+  return sweeps_.empty() && std::all_of(entries_.begin(), entries_.end(), [](const auto& e) { return !e->status.open(); });
 }
 
 }  // namespace holdfast

@@ -5,6 +5,7 @@
 #include <functional>
 #include <list>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include "daemon/replicator/unit_copier.h"
@@ -12,10 +13,11 @@
 namespace holdfast {
 
 struct CopyJob {
-  enum class Kind { kCopy, kCheck, kFetch };  // there; of one that is there; back from there
+  enum class Kind { kCopy, kCheck, kFetch, kLayOut, kClear };  // there; of one that is there; back from there; beside it there, and that away
   Kind kind = Kind::kCopy;
   CopySource source;  // of a copy that is fetched: where to
   SiteUnit unit;
+  bool volumes = true;  // of a copy that is fetched: with their data
 };
 
 // May this appliance write to the site? An error says why not.
@@ -31,6 +33,8 @@ class SiteQueue {
   RemoteStore& store() { return *store_; }
   // kAlreadyExists: it waits or runs.
   Result<void> add(CopyJob job);
+  // Removes what no copy of the cluster needs of its repositories, before the next job.
+  void sweep(const std::string& cluster);
   // What waits, runs, has failed, was checked or fetched (the last 100).
   std::vector<CopyStatus> copies() const;
   bool idle() const;
@@ -48,6 +52,9 @@ class SiteQueue {
   void copy(const std::shared_ptr<Entry>& entry, const std::stop_token& stop);
   void check(const std::shared_ptr<Entry>& entry, const std::stop_token& stop);
   void fetch(const std::shared_ptr<Entry>& entry, const std::stop_token& stop);
+  void lay_out(const std::shared_ptr<Entry>& entry, const std::stop_token& stop);
+  void clear(const std::shared_ptr<Entry>& entry);
+  void sweep_now(const std::string& cluster, const std::stop_token& stop);
   void fail(Entry& entry, const char* what, const Status& why);
 
   const std::string name_;
@@ -58,6 +65,7 @@ class SiteQueue {
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
   std::list<std::shared_ptr<Entry>> entries_;
+  std::set<std::string> sweeps_;  // clusters whose repositories are to be swept
   std::jthread worker_;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "storage/base/bytes.h"
 #include "storage/base/names.h"
 #include "storage/base/text.h"
 #include "storage/base/times.h"
@@ -15,6 +16,7 @@ namespace {
 
 const std::string kMarkers = "holdfast/units/";
 constexpr const char* kNever = "never";
+constexpr int64_t kPlain = 1, kWithRepositories = 2;  // versions of a marker
 
 std::string text(const json::object& o, std::string_view key) {
   const json::value* v = o.if_contains(key);
@@ -41,6 +43,37 @@ Result<std::vector<uint64_t>> parts_of(const json::object& entry, uint64_t size_
   }
   if (sum != size_bytes) return wrong();
   return parts;
+}
+
+Result<UnitObject> object_of(const json::value& entry) {
+  const json::object* e = entry.if_object();
+  if (e == nullptr || text(*e, "key").empty() || whole(*e, "size") < 0) return error(Code::kCorrupt, "the marker has an object without name or size");
+  UnitObject object{text(*e, "key"), static_cast<uint64_t>(whole(*e, "size")), text(*e, "etag"), {}, {}};
+  HF_TRY(object.part_bytes, parts_of(*e, object.size_bytes));
+  const json::value* checksum = e->if_contains("checksum");
+  if (checksum == nullptr || !checksum->is_object()) return object;
+  const json::object& c = checksum->get_object();
+  const json::value* composite = c.if_contains("composite");
+  const int64_t algorithm = whole(c, "algorithm");
+  if (algorithm > static_cast<int64_t>(ChecksumAlgorithm::kNone) && algorithm <= static_cast<int64_t>(ChecksumAlgorithm::kXxhash128)) {
+    object.checksum = {static_cast<ChecksumAlgorithm>(algorithm), composite != nullptr && composite->is_bool() && composite->get_bool() ? ChecksumType::kComposite : ChecksumType::kFullObject, text(c, "value")};
+  }
+  return object;
+}
+
+// SHA-256, as hex; becomes part of a key.
+bool is_digest(const std::string& text) {
+  const auto raw = from_hex(text);
+  return raw && raw->size() == 32 && hex(*raw) == text;
+}
+
+Result<RepositoryRef> repository_of(const json::value& entry) {
+  const json::object* e = entry.if_object();
+  const std::string name = e == nullptr ? "" : text(*e, "name");
+  if (!name.starts_with("kopia/") || !is_dns_label(std::string_view(name).substr(6)) || !is_digest(text(*e, "list")) || whole(*e, "blobs") < 0 || whole(*e, "size") < 0) {
+    return error(Code::kCorrupt, "the marker names a repository that cannot be one");
+  }
+  return RepositoryRef{name, text(*e, "list"), static_cast<uint64_t>(whole(*e, "blobs")), static_cast<uint64_t>(whole(*e, "size"))};
 }
 
 }  // namespace
@@ -74,9 +107,9 @@ std::optional<SiteUnit> unit_of_key(const std::string& key) {
   return marker_key(unit) == key ? std::optional(unit) : std::nullopt;
 }
 
-std::string marker_body(const SiteUnit& u, const std::vector<UnitObject>& objects) {
-  json::array list;
-  for (const UnitObject& o : objects) {
+std::string marker_body(const SiteUnit& u, const UnitContents& contents) {
+  json::array list, repositories;
+  for (const UnitObject& o : contents.objects) {
     json::object entry{{"key", o.key}, {"size", o.size_bytes}, {"etag", o.etag}};
     if (o.checksum.algorithm != ChecksumAlgorithm::kNone) {
       entry["checksum"] = json::object{{"algorithm", static_cast<int64_t>(o.checksum.algorithm)}, {"composite", o.checksum.type == ChecksumType::kComposite}, {"value", o.checksum.value}};
@@ -84,41 +117,40 @@ std::string marker_body(const SiteUnit& u, const std::vector<UnitObject>& object
     if (!o.part_bytes.empty()) entry["parts"] = json::array(o.part_bytes.begin(), o.part_bytes.end());
     list.push_back(std::move(entry));
   }
-  return json::serialize(json::object{{"version", 1}, {"cluster", u.cluster}, {"backup", u.backup}, {"started", rfc3339(u.started_ms)},
-                                      {"expiresAt", u.expires_ms == 0 ? "" : rfc3339(u.expires_ms)}, {"source", u.source}, {"policy", u.policy}, {"tier", u.tier}, {"objects", std::move(list)}});
+  for (const RepositoryRef& r : contents.repositories) repositories.push_back({{"name", r.name}, {"list", r.digest}, {"blobs", r.blobs}, {"size", r.size_bytes}});
+  // One that knows nothing of repositories must not take such a unit for whole, or remove it.
+  json::object marker{{"version", repositories.empty() ? kPlain : kWithRepositories}, {"cluster", u.cluster}, {"backup", u.backup}, {"started", rfc3339(u.started_ms)},
+                      {"expiresAt", u.expires_ms == 0 ? "" : rfc3339(u.expires_ms)}, {"source", u.source}, {"policy", u.policy}, {"tier", u.tier}, {"objects", std::move(list)}};
+  if (!repositories.empty()) marker["repositories"] = std::move(repositories);
+  return json::serialize(marker);
 }
 
-Result<std::vector<UnitObject>> objects_of_marker(const std::string& body) {
+Result<UnitContents> contents_of_marker(const std::string& body) {
   boost::system::error_code ec;
   const json::value v = json::parse(body, ec);
   const json::object* o = ec ? nullptr : v.if_object();
   if (o == nullptr || whole(*o, "version") < 1) return error(Code::kCorrupt, "it is no marker");
-  if (whole(*o, "version") > 1) return error(Code::kUnimplemented, "it was written by a newer version");
+  if (whole(*o, "version") > kWithRepositories) return error(Code::kUnimplemented, "it was written by a newer version");
   const json::value* list = o->if_contains("objects");
   if (list == nullptr || !list->is_array()) return error(Code::kCorrupt, "the marker names no objects");
-  std::vector<UnitObject> objects;
+  UnitContents contents;
   for (const json::value& entry : list->get_array()) {
-    const json::object* e = entry.if_object();
-    if (e == nullptr || text(*e, "key").empty() || whole(*e, "size") < 0) return error(Code::kCorrupt, "the marker has an object without name or size");
-    UnitObject object{text(*e, "key"), static_cast<uint64_t>(whole(*e, "size")), text(*e, "etag"), {}, {}};
-    HF_TRY(object.part_bytes, parts_of(*e, object.size_bytes));
-    const json::value* checksum = e->if_contains("checksum");
-    if (checksum != nullptr && checksum->is_object()) {
-      const json::object& c = checksum->get_object();
-      const json::value* composite = c.if_contains("composite");
-      const int64_t algorithm = whole(c, "algorithm");
-      if (algorithm > static_cast<int64_t>(ChecksumAlgorithm::kNone) && algorithm <= static_cast<int64_t>(ChecksumAlgorithm::kXxhash128)) {
-        object.checksum = {static_cast<ChecksumAlgorithm>(algorithm), composite != nullptr && composite->is_bool() && composite->get_bool() ? ChecksumType::kComposite : ChecksumType::kFullObject, text(c, "value")};
-      }
-    }
-    objects.push_back(std::move(object));
+    HF_TRY(UnitObject object, object_of(entry));
+    contents.objects.push_back(std::move(object));
   }
-  return objects;
+  const json::value* repositories = o->if_contains("repositories");
+  if (repositories == nullptr) return contents;
+  if (!repositories->is_array()) return error(Code::kCorrupt, "the marker's repositories are no list");
+  for (const json::value& entry : repositories->get_array()) {
+    HF_TRY(RepositoryRef ref, repository_of(entry));
+    contents.repositories.push_back(std::move(ref));
+  }
+  return contents;
 }
 
-Result<std::vector<UnitObject>> read_marker(RemoteStore& site, const SiteUnit& unit) {
+Result<UnitContents> read_marker(RemoteStore& site, const SiteUnit& unit) {
   HF_TRY(const std::string body, site.get(marker_key(unit), kMaxMarkerBytes));
-  return objects_of_marker(body);
+  return contents_of_marker(body);
 }
 
 Result<std::vector<RemoteObject>> list_all(RemoteStore& site, const std::string& prefix) {

@@ -16,6 +16,19 @@ struct UnitObject {
   std::vector<uint64_t> part_bytes;  // of its parts, by which its ETag is made; empty: it is in one
 };
 
+// A repository that a unit needs: repository_list.h.
+struct RepositoryRef {
+  std::string name;    // "kopia/NS"
+  std::string digest;  // SHA-256 of the list of what the unit needs of it
+  uint64_t blobs = 0, size_bytes = 0;
+};
+
+// What a marker names.
+struct UnitContents {
+  std::vector<UnitObject> objects;
+  std::vector<RepositoryRef> repositories;
+};
+
 std::string unit_prefix(const std::string& cluster, const std::string& backup);  // clusters/CLUSTER/backups/BACKUP/
 // holdfast/units/CLUSTER/BACKUP,START,EXPIRES,SOURCE,POLICY,TIER
 std::string marker_key(const SiteUnit& unit);
@@ -24,11 +37,11 @@ std::optional<SiteUnit> unit_of_key(const std::string& key);
 // Prefix of the markers of a cluster; empty: of all.
 std::string marker_prefix(const std::string& cluster);
 
-// JSON: the unit and its objects with their checksums.
-std::string marker_body(const SiteUnit& unit, const std::vector<UnitObject>& objects);
-Result<std::vector<UnitObject>> objects_of_marker(const std::string& body);
+// JSON: the unit and its objects with their checksums, and its repositories.
+std::string marker_body(const SiteUnit& unit, const UnitContents& contents);
+Result<UnitContents> contents_of_marker(const std::string& body);
 // What the marker of a unit names.
-Result<std::vector<UnitObject>> read_marker(RemoteStore& site, const SiteUnit& unit);
+Result<UnitContents> read_marker(RemoteStore& site, const SiteUnit& unit);
 inline constexpr uint64_t kMaxMarkerBytes = 64 << 20;
 
 // Every object under a prefix, page by page.

@@ -3,10 +3,13 @@
 
 #include <condition_variable>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 
 #include "daemon/replicator/copy_plan.h"
+#include "storage/remote_store.h"
 
 namespace holdfast {
 

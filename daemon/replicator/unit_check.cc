@@ -1,6 +1,8 @@
 #include "daemon/replicator/unit_check.h"
 
 #include "daemon/replicator/copy_plan.h"
+#include "daemon/replicator/repository_list.h"
+#include "storage/base/digest.h"
 
 namespace holdfast {
 
@@ -45,28 +47,66 @@ Result<std::string> etag_there(RemoteStore& site, const std::string& key, const 
   return digests.etag(!o.part_bytes.empty());
 }
 
+class UnitCheck {
+ public:
+  UnitCheck(RemoteStore& site, const SiteUnit& unit, CopyProgress& progress, const std::stop_token& stop) : site_(site), unit_(unit), progress_(progress), stop_(stop) {}
+
+  Result<std::vector<std::string>> run() {
+    HF_TRY(const UnitContents contents, read_marker(site_, unit_));
+    progress_.objects = contents.objects.size();
+    for (const UnitObject& o : contents.objects) progress_.bytes += o.size_bytes;
+    for (const RepositoryRef& r : contents.repositories) {
+      progress_.objects += r.blobs;
+      progress_.bytes += r.size_bytes;
+    }
+    for (const UnitObject& o : contents.objects) HF_CHECK(check(o, "clusters/" + unit_.cluster + "/" + o.key));
+    for (const RepositoryRef& r : contents.repositories) HF_CHECK(check(r));
+    return std::move(wrong_);
+  }
+
+ private:
+  Result<void> check(const RepositoryRef& ref) {
+    const auto list = read_list(site_, unit_, ref);
+    if (!list && list.error().code() != Code::kCorrupt) return std::unexpected(list.error());
+    if (!list) {
+      wrong_.push_back(list.error().message());
+      return {};
+    }
+    const RepositoryPlace place(unit_.cluster, ref.name);
+    for (const auto* blobs : {&list->packs, &list->indexes}) {
+      for (const UnitObject& o : *blobs) HF_CHECK(check(o, place.key_of(o)));
+    }
+    progress_.objects_done += list->own.size();  // in the list
+    for (const auto& [name, bytes] : list->own) progress_.bytes_done += bytes.size();
+    return {};
+  }
+
+  Result<void> check(const UnitObject& o, const std::string& key) {
+    const auto there = site_.head(key);
+    if (!there && there.error().code() != Code::kNotFound) return std::unexpected(there.error());
+    if (!there) {
+      wrong_.push_back(o.key + " is missing");
+    } else if (there->size_bytes != o.size_bytes) {
+      wrong_.push_back(o.key + " has " + std::to_string(there->size_bytes) + " bytes instead of " + std::to_string(o.size_bytes));
+    } else {
+      HF_TRY(const std::string etag, etag_there(site_, key, o, progress_, stop_));
+      if (etag != o.etag) wrong_.push_back(o.key + " has other bytes than were copied");
+    }
+    ++progress_.objects_done;
+    return {};
+  }
+
+  RemoteStore& site_;
+  const SiteUnit& unit_;
+  CopyProgress& progress_;
+  const std::stop_token& stop_;
+  std::vector<std::string> wrong_;
+};
+
 }  // namespace
 
 Result<std::vector<std::string>> check_unit(RemoteStore& site, const SiteUnit& unit, CopyProgress& progress, const std::stop_token& stop) {
-  HF_TRY(const auto objects, read_marker(site, unit));
-  progress.objects = objects.size();
-  for (const UnitObject& o : objects) progress.bytes += o.size_bytes;
-  std::vector<std::string> wrong;
-  for (const UnitObject& o : objects) {
-    const std::string key = "clusters/" + unit.cluster + "/" + o.key;
-    const auto there = site.head(key);
-    if (!there && there.error().code() != Code::kNotFound) return std::unexpected(there.error());
-    if (!there) {
-      wrong.push_back(o.key + " is missing");
-    } else if (there->size_bytes != o.size_bytes) {
-      wrong.push_back(o.key + " has " + std::to_string(there->size_bytes) + " bytes instead of " + std::to_string(o.size_bytes));
-    } else {
-      HF_TRY(const std::string etag, etag_there(site, key, o, progress, stop));
-      if (etag != o.etag) wrong.push_back(o.key + " has other bytes than were copied");
-    }
-    ++progress.objects_done;
-  }
-  return wrong;
+  return UnitCheck(site, unit, progress, stop).run();
 }
 
 }  // namespace holdfast

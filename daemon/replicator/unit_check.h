@@ -3,7 +3,8 @@
 
 #include <stop_token>
 
-#include "daemon/replicator/unit_copier.h"
+#include "daemon/replicator/copy_source.h"
+#include "daemon/replicator/site_unit.h"
 
 namespace holdfast {
 

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
-#include "daemon/replicator/transfer_pool.h"
+#include "daemon/replicator/object_sender.h"
+#include "daemon/replicator/repository_copier.h"
+#include "k8s/point_repositories.h"
 
 namespace holdfast {
 
@@ -13,20 +15,11 @@ constexpr int64_t kRemovalGoesOnMs = 600'000;  // whoever began one that is youn
 
 std::string removing_key(const SiteUnit& unit) { return kRemoving + marker_key(unit).substr(marker_prefix("").size()); }
 
-// Of each key the upload that began last.
-Result<std::map<std::string, std::string>> unfinished_uploads(RemoteStore& site, const std::string& prefix) {
-  HF_TRY(auto uploads, site.uploads(prefix));
-  std::sort(uploads.begin(), uploads.end(), [](const RemoteUpload& a, const RemoteUpload& b) { return a.initiated_ms < b.initiated_ms; });
-  std::map<std::string, std::string> by_key;
-  for (const RemoteUpload& u : uploads) by_key[u.key] = u.id;
-  return by_key;
-}
-
 class UnitCopier {
  public:
   UnitCopier(const CopySource& source, RemoteStore& site, const SiteUnit& unit, CopyLimits limits, CopyProgress& progress, const std::stop_token& stop)
       : source_(source), site_(site), unit_(unit), limits_(limits), progress_(progress), stop_(stop), site_prefix_("clusters/" + unit.cluster + "/"),
-        document_("backups/" + unit.backup + "/velero-backup.json") {}
+        document_("backups/" + unit.backup + "/velero-backup.json"), sender_(source, site, site_prefix_, limits, progress, stop) {}
 
   Result<void> run() {
     HF_CHECK(finish_removal());
@@ -34,8 +27,12 @@ class UnitCopier {
     HF_TRY(objects_, plan_copy(source_, unit_.backup));
     progress_.objects = objects_.size();
     for (const CopyObject& o : objects_) progress_.bytes += o.info.size_bytes;
+    HF_TRY(const auto repositories, k8s::repositories_of({source_.store, source_.bucket, source_.prefix}, unit_.backup));
     HF_CHECK(send_data());
-    if (!document_is_there_) HF_CHECK(send({document()}, {}));
+    for (const std::string& name : repositories) {
+      HF_TRY(repositories_.emplace_back(), copy_repository(source_, site_, unit_, name, limits_, progress_, stop_));
+    }
+    if (!document_is_there_) HF_CHECK(sender_.send({document()}));
     return mark();
   }
 
@@ -61,10 +58,11 @@ class UnitCopier {
   // later takes the marker first.
   Result<void> see_that_it_stays() {
     HF_TRY(const auto removals, list_all(site_, kRemoving + unit_.cluster + "/" + unit_.backup + ","));
-    HF_TRY(const auto listed, list_all(site_, unit_prefix(unit_.cluster, unit_.backup)));
-    std::map<std::string, RemoteObject> there;
-    for (const RemoteObject& o : listed) there.emplace(o.key, o);
-    const bool whole = std::all_of(objects_.begin(), objects_.end(), [&](const CopyObject& o) { return there.contains(site_prefix_ + o.name); });
+    HF_TRY(const auto there, list_by_key(site_, unit_prefix(unit_.cluster, unit_.backup)));
+    bool whole = std::all_of(objects_.begin(), objects_.end(), [&](const CopyObject& o) { return there.contains(site_prefix_ + o.name); });
+    for (size_t i = 0; whole && i < repositories_.size(); ++i) {
+      HF_TRY(whole, repository_stays(site_, unit_, repositories_[i]));
+    }
     if (removals.empty() && whole) return {};
     HF_CHECK(site_.remove(marker_key(unit_)));
     HF_CHECK(site_.remove(site_prefix_ + document_));
@@ -88,74 +86,32 @@ class UnitCopier {
   }
 
   // What became visible in some other way is not to be seen while its data is on its way.
-  Result<void> see_to_document(const std::map<std::string, RemoteObject>& there, bool whole) {
+  Result<void> see_to_document(const ObjectSender::There& there, bool whole) {
     const std::string key = site_prefix_ + document_;
-    document_is_there_ = is_among(*document(), there) && (whole || !markers_.empty());
+    document_is_there_ = sender_.is_among(*document(), there) && (whole || !markers_.empty());
     return document_is_there_ || !there.contains(key) ? Result<void>() : site_.remove(key);
   }
 
-  Result<void> send(const std::vector<const CopyObject*>& objects, std::map<std::string, std::string> unfinished) {
-    TransferPool pool(source_, site_, site_prefix_, std::move(unfinished), limits_, progress_, stop_);
-    HF_CHECK(pool.send(objects));
-    for (const auto& [name, etag] : pool.sent()) sent_[name] = etag;
-    return {};
-  }
-
-  // What was sent in this run has been compared, and is there under the ETag that it was taken with; an older one of the same
-  // size is not it.
-  bool is_there(const CopyObject& object, const RemoteObject& there) const {
-    if (there.size_bytes != object.info.size_bytes) return false;
-    if (const auto sent = sent_.find(object.name); sent != sent_.end()) return there.etag == sent->second;
-    return object.same_pieces && there.etag == object.info.etag;
-  }
-  bool is_among(const CopyObject& object, const std::map<std::string, RemoteObject>& there) const {
-    const auto found = there.find(site_prefix_ + object.name);
-    return found != there.end() && is_there(object, found->second);
-  }
-
-  // Twice at most: a site may say that it has something, and lose it.
   Result<void> send_data() {
-    for (int round = 0;; ++round) {
-      HF_TRY(const auto listed, list_all(site_, unit_prefix(unit_.cluster, unit_.backup)));
-      std::map<std::string, RemoteObject> there;
-      for (const RemoteObject& o : listed) there.emplace(o.key, o);
-      std::vector<const CopyObject*> missing;
-      bool large = false;
-      for (const CopyObject& o : objects_) {
-        if (o.name == document_) continue;
-        if (is_among(o, there)) {
-          if (round == 0) {
-            ++progress_.objects_done;
-            progress_.bytes_done += o.info.size_bytes;
-          }
-          continue;
-        }
-        missing.push_back(&o);
-        large = large || o.pieces.front().number != 0;
-      }
-      if (round == 0) HF_CHECK(see_to_document(there, missing.empty()));
-      if (missing.empty()) return {};
-      if (round == 2) return error(Code::kCorrupt, site_.place().url + "/" + site_.place().bucket + " loses what it accepts: " + missing.front()->name + " is not there");
-      std::map<std::string, std::string> unfinished;
-      if (large) {
-        HF_TRY(unfinished, unfinished_uploads(site_, unit_prefix(unit_.cluster, unit_.backup)));
-      }
-      HF_CHECK(send(missing, std::move(unfinished)));
+    std::vector<const CopyObject*> data;
+    for (const CopyObject& o : objects_) {
+      if (o.name != document_) data.push_back(&o);
     }
+    return sender_.send_missing(data, unit_prefix(unit_.cluster, unit_.backup), [this](const ObjectSender::There& there, bool whole) { return see_to_document(there, whole); });
   }
 
   Result<void> mark() {
     HF_TRY(const RemoteObject there, site_.head(site_prefix_ + document_));
-    if (!is_there(*document(), there)) return error(Code::kCorrupt, site_.place().url + "/" + site_.place().bucket + " loses what it accepts: another " + document_ + " is there");
+    if (!sender_.is_there(*document(), there)) return error(Code::kCorrupt, site_.place().url + "/" + site_.place().bucket + " loses what it accepts: another " + document_ + " is there");
     HF_CHECK(nobody_else_has_it());
-    std::vector<UnitObject> objects;
+    UnitContents contents{{}, repositories_};
     for (const CopyObject& o : objects_) {
-      objects.push_back({o.name, o.info.size_bytes, o.info.etag, o.info.checksum, {}});
-      for (const PartInfo& p : o.info.parts) objects.back().part_bytes.push_back(p.size_bytes);
+      contents.objects.push_back({o.name, o.info.size_bytes, o.info.etag, o.info.checksum, {}});
+      for (const PartInfo& p : o.info.parts) contents.objects.back().part_bytes.push_back(p.size_bytes);
     }
     RemotePut put{.key = marker_key(unit_), .content_type = "application/json"};
     put.tags = {{"holdfast-backup", unit_.backup.substr(0, 256)}, {"holdfast-source", unit_.source}};
-    const std::string body = marker_body(unit_, objects);
+    const std::string body = marker_body(unit_, contents);
     auto marked = site_.put(put, body);
     if (!marked && (marked.error().code() == Code::kUnimplemented || marked.error().code() == Code::kInvalidArgument)) {
       put.tags.clear();  // it knows none
@@ -173,6 +129,7 @@ class UnitCopier {
     for (const std::string& older : markers_) {
       if (older != put.key) HF_CHECK(site_.remove(older));
     }
+    for (const RepositoryRef& r : repositories_) HF_CHECK(end_repository_copy(site_, unit_, r));
     return {};
   }
 
@@ -185,7 +142,8 @@ class UnitCopier {
   const std::string site_prefix_, document_;
   std::vector<CopyObject> objects_;
   std::vector<std::string> markers_;  // ours, of this backup
-  std::map<std::string, std::string> sent_;  // ETags of what was sent in this run, by name
+  std::vector<RepositoryRef> repositories_;
+  ObjectSender sender_;
   bool document_is_there_ = false;
 };
 
@@ -200,16 +158,17 @@ Result<void> remove_unit(RemoteStore& site, const SiteUnit& unit) {
   auto body = site.get(marker, kMaxMarkerBytes);
   if (!body && body.error().code() == Code::kNotFound) body = site.get(removing, kMaxMarkerBytes);  // it was begun before
   if (!body) return std::unexpected(body.error());
-  HF_TRY(const auto objects, objects_of_marker(*body));
+  HF_TRY(const UnitContents contents, contents_of_marker(*body));
   HF_CHECK(site.put({.key = removing, .content_type = "application/json"}, *body));
   HF_CHECK(site.remove(marker));
   const std::string document = "backups/" + unit.backup + "/velero-backup.json";
   HF_CHECK(site.remove(prefix + document));
-  for (const UnitObject& o : objects) {
+  for (const UnitObject& o : contents.objects) {
     // A marker that somebody else wrote must not lead anywhere else.
     if (o.key == document || !(prefix + o.key).starts_with(unit_prefix(unit.cluster, unit.backup))) continue;
     HF_CHECK(site.remove(prefix + o.key));
   }
+  for (const RepositoryRef& r : contents.repositories) HF_CHECK(retire_lists(site, RepositoryPlace(unit.cluster, r.name), unit));
   return site.remove(removing);
 }
 

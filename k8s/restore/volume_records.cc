@@ -26,6 +26,12 @@ Result<std::optional<json::array>> companion(const BackupPlace& place, const std
   return std::move(v.get_array());
 }
 
+// A data mover of somebody else has its own place. velero/pkg/datamover/util.go
+bool moved_by_velero(const json::object& info) {
+  const std::string mover = text_at(object_at(info, "snapshotDataMovementInfo"), "dataMover");
+  return is_true(info, "snapshotDataMoved") && (mover.empty() || mover == "velero");
+}
+
 std::vector<VolumeRecord> from_infos(const json::array& infos) {
   std::vector<VolumeRecord> out;
   for (const json::value& v : infos) {
@@ -34,6 +40,9 @@ std::vector<VolumeRecord> from_infos(const json::array& infos) {
     const json::object& pod = object_at(*info, "pvbInfo");
     VolumeRecord r{text_at(*info, "pvcNamespace"), text_at(*info, "pvcName"), text_at(pod, "podNamespace"), text_at(pod, "podName"),
                    text_at(*info, "pvName"), is_true(*info, "skipped") ? std::string() : text_at(*info, "backupMethod")};
+    r.data_moved = moved_by_velero(*info);
+    r.uploader = text_at(r.data_moved ? object_at(*info, "snapshotDataMovementInfo") : pod, "uploaderType");
+    r.failed = text_at(*info, "result") == "failed";
     if (r.volume.empty()) r.volume = text_at(pod, "volumeName");
     out.push_back(std::move(r));
   }
@@ -46,7 +55,10 @@ std::vector<VolumeRecord> from_older(const json::array& pod_volumes, const json:
     if (!v.is_object()) continue;
     const json::object& spec = object_at(v.get_object(), "spec");
     const json::object& pod = object_at(spec, "pod");
-    out.push_back({{}, {}, text_at(pod, "namespace"), text_at(pod, "name"), text_at(spec, "volume"), "PodVolumeBackup"});
+    VolumeRecord& r = out.emplace_back(VolumeRecord{{}, {}, text_at(pod, "namespace"), text_at(pod, "name"), text_at(spec, "volume"), "PodVolumeBackup"});
+    r.uploader = text_at(spec, "uploaderType");
+    if (r.uploader.empty()) r.uploader = "restic";  // from before there was a choice
+    r.failed = text_at(object_at(v.get_object(), "status"), "phase") == "Failed";
   }
   for (const json::value& v : snapshots) {
     if (!v.is_object()) continue;

@@ -12,6 +12,9 @@ struct VolumeRecord {
   std::string pod_namespace, pod;      // with data of a pod's volume
   std::string volume;                  // the persistent volume's name, or the volume's in its pod
   std::string method;                  // PodVolumeBackup, CSISnapshot, NativeSnapshot; empty: its data was not saved
+  std::string uploader = {};           // of data in a repository: "kopia", "restic"
+  bool data_moved = false;             // the node agent read a snapshot into a repository
+  bool failed = false;                 // its data was to be saved, and was not
   // "shop/data", or "volume cache of pod shop/web-0".
   std::string text() const;
 };

@@ -105,6 +105,12 @@ class S3RemoteStore final : public RemoteStore {
     return etag_of(request.key, r);
   }
 
+  Result<std::string> copy(const std::string& from, const std::string& to) override {
+    HF_TRY(const ClientResponse r, send({.method = "PUT", .key = to, .headers = {{"x-amz-copy-source", percent_encode("/" + place_.bucket + "/" + from, true)}}}));
+    HF_TRY(const std::string etag, named(child_answer(r.body, "CopyObjectResult", "ETag")));
+    return unquoted(etag);
+  }
+
   Result<RemotePage> list(const RemoteList& request) override {
     Call call{.method = "GET", .query = {{"list-type", "2"}, {"encoding-type", "url"}, {"prefix", request.prefix}, {"max-keys", std::to_string(request.max_keys)}}};
     if (!request.delimiter.empty()) call.query.emplace_back("delimiter", request.delimiter);

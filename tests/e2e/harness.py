@@ -22,14 +22,14 @@ def free_port():
         return s.getsockname()[1]
 
 
-def wait_until(what, condition, seconds=90):
-    """Polls until the condition holds; the deadline is generous, since only its absence is a failure."""
+def wait_until(what, condition, seconds=90, said=None):
+    """Polls until the condition holds; the deadline is generous, since only its absence is a failure. `said` is asked for what to show then."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if condition():
             return
         time.sleep(0.02)
-    raise AssertionError(f"waited {seconds} s for {what}")
+    raise AssertionError(f"waited {seconds} s for {what}" + (f": {said()}" if said else ""))
 
 
 def connects(port, address="127.0.0.1"):

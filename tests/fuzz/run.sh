@@ -23,7 +23,7 @@ restore=(k8s/bucket/archive_reader.cc k8s/spec/restore_spec.cc k8s/restore/item_
          k8s/restore/service_transform.cc k8s/restore/left_out.cc k8s/restore/merge_patch.cc k8s/restore/json_patch.cc k8s/restore/strategic_patch.cc
          k8s/restore/resource_modifiers.cc k8s/trial/comparison.cc k8s/trial/harmless.cc k8s/trial/readiness.cc)
 policy=(daemon/scheduler/policy.cc daemon/policy_fields.cc daemon/verification_fields.cc daemon/scheduler/document_lines.cc daemon/duration.cc)
-site=(storage/remote/s3_answers.cc storage/net/http_types.cc daemon/replicator/site_unit.cc)
+site=(storage/remote/s3_answers.cc storage/net/http_types.cc daemon/replicator/site_unit.cc daemon/replicator/repository_list.cc)
 recovery=(daemon/recovery/bundle.cc daemon/recovery/sealed_bundle.cc daemon/recovery/claim.cc storage/crypto/aead.cc)
 log=(storage/log/record.cc storage/log/segment_header.cc storage/log/superblock.cc storage/crypto/aead.cc storage/index/facts.cc)
 

@@ -1,7 +1,7 @@
 // What S3 servers answer, and the markers of copies: read or refused, never believed beyond what they say.
 #include <cstdlib>
 
-#include "daemon/replicator/site_unit.h"
+#include "daemon/replicator/repository_list.h"
 #include "storage/remote/s3_answers.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -19,9 +19,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (const auto unit = holdfast::unit_of_key(text)) {
     if (holdfast::marker_key(*unit) != text) std::abort();
   }
-  if (const auto objects = holdfast::objects_of_marker(text)) {
-    const auto again = holdfast::objects_of_marker(holdfast::marker_body({}, *objects));
-    if (!again || again->size() != objects->size()) std::abort();
+  if (const auto contents = holdfast::contents_of_marker(text)) {
+    const auto again = holdfast::contents_of_marker(holdfast::marker_body({}, *contents));
+    if (!again || again->objects.size() != contents->objects.size() || again->repositories.size() != contents->repositories.size()) std::abort();
   }
+  if (const auto list = holdfast::parse_list(text)) {
+    const auto body = holdfast::list_body(*list);
+    if (!body || !holdfast::parse_list(*body)) std::abort();
+  }
+  (void)holdfast::point_of_list(text);
   return 0;
 }

@@ -221,10 +221,10 @@ class Year {
       if (key.starts_with("holdfast/units/c/")) {
         const auto unit = unit_of_key(key);
         ASSERT_TRUE(unit) << key;
-        const auto named = objects_of_marker(body);
+        const auto named = contents_of_marker(body);
         ASSERT_TRUE(named) << key;
-        ASSERT_EQ(2U, named->size()) << key;
-        for (const UnitObject& o : *named) {
+        ASSERT_EQ(2U, named->objects.size()) << key;
+        for (const UnitObject& o : named->objects) {
           const auto object = there.find(kPointsPrefix + o.key);
           ASSERT_TRUE(object != there.end()) << o.key << " is missing\n" << document_;
           ASSERT_EQ(point_body(kPointsPrefix + o.key), object->second);

@@ -44,7 +44,12 @@ std::vector<std::string> MemoryRemote::keys(const std::string& prefix) const {
 
 void MemoryRemote::set(const std::string& key, const std::string& body) {
   std::lock_guard lock(mutex_);
-  objects_[key] = {body, md5(body)};
+  objects_[key] = {body, md5(body), clock_ms};
+}
+
+void MemoryRemote::make_etags_opaque() {
+  std::lock_guard lock(mutex_);
+  for (auto& [key, stored] : objects_) stored.etag = md5("opaque " + stored.etag);
 }
 
 Result<RemoteObject> MemoryRemote::head(const std::string& key) {
@@ -52,7 +57,7 @@ Result<RemoteObject> MemoryRemote::head(const std::string& key) {
   std::lock_guard lock(mutex_);
   const auto found = objects_.find(key);
   if (found == objects_.end()) return error(Code::kNotFound, Subject::kKey, key + " is not there");
-  return RemoteObject{key, found->second.body.size(), found->second.etag, modified_ms};
+  return RemoteObject{key, found->second.body.size(), found->second.etag, modified(found->second)};
 }
 
 Result<std::string> MemoryRemote::get(const std::string& key, uint64_t max_bytes) {
@@ -79,9 +84,20 @@ Result<std::string> MemoryRemote::put(const RemotePut& request, std::string_view
   if (takes_conditions && !request.only_if_etag.empty() && (!objects_.contains(request.key) || objects_[request.key].etag != request.only_if_etag)) {
     return error(Code::kFailedPrecondition, "it is another one");
   }
-  objects_[request.key] = {got, md5(got)};
+  objects_[request.key] = {got, md5(got), clock_ms};
   if (m == Mishap::kAnswerLost) return gone("put");
   return md5(got);
+}
+
+Result<std::string> MemoryRemote::copy(const std::string& from, const std::string& to) {
+  HF_TRY(const Mishap m, enter("copy " + to));
+  std::lock_guard lock(mutex_);
+  const auto found = objects_.find(from);
+  if (found == objects_.end()) return error(Code::kNotFound, Subject::kKey, from + " is not there");
+  const Stored copied{arrived(m, found->second.body), found->second.etag, clock_ms};
+  if (m != Mishap::kLost) objects_[to] = copied;
+  if (m == Mishap::kAnswerLost) return gone("copy");
+  return copied.etag;
 }
 
 Result<RemotePage> MemoryRemote::list(const RemoteList& request) {
@@ -94,7 +110,7 @@ Result<RemotePage> MemoryRemote::list(const RemoteList& request) {
       page.next = page.objects.back().key;
       break;
     }
-    page.objects.push_back({at->first, at->second.body.size(), at->second.etag, modified_ms});
+    page.objects.push_back({at->first, at->second.body.size(), at->second.etag, modified(at->second)});
   }
   return page;
 }
@@ -122,7 +138,7 @@ Result<RemotePart> MemoryRemote::put_part(const std::string& key, const std::str
   std::lock_guard lock(mutex_);
   const auto upload = uploads_.find(upload_id);
   if (upload == uploads_.end()) return error(Code::kNotFound, Subject::kUpload, "no upload");
-  if (m != Mishap::kLost) upload->second.parts[number] = {got, md5(got)};
+  if (m != Mishap::kLost) upload->second.parts[number] = {got, md5(got), clock_ms};
   if (m == Mishap::kAnswerLost) return gone("put_part");
   return RemotePart{number, md5(got), body.size()};
 }
@@ -140,7 +156,7 @@ Result<std::string> MemoryRemote::complete_upload(const std::string& key, const 
     digests += Digest::of(DigestKind::kMd5, as_bytes(part->second.body));
   }
   const std::string etag = md5(digests) + "-" + std::to_string(parts.size());
-  if (m != Mishap::kLost) objects_[key] = {body, etag};
+  if (m != Mishap::kLost) objects_[key] = {body, etag, clock_ms};
   uploads_.erase(upload);
   if (m == Mishap::kAnswerLost) return gone("complete_upload");
   return etag;

@@ -25,17 +25,21 @@ class MemoryRemote final : public RemoteStore {
   // Asked before each call: "put KEY", "list PREFIX", ...
   std::function<Mishap(const std::string& call)> mishap;
   int64_t modified_ms = 1, clock_ms = 3'600'000;  // of everything that is there; what its clock says
+  bool keeps_times = false;                       // true: each object has the time of its own that the clock said
   bool takes_conditions = true;  // false: conditional writes are ordinary ones
   // Everything that is there.
   std::map<std::string, std::string> objects() const;
   std::vector<std::string> keys(const std::string& prefix) const;
   void set(const std::string& key, const std::string& body);
+  // No ETag of what is there has to do with what is in it any more, as at sites that encrypt.
+  void make_etags_opaque();
 
   const RemotePlace& place() const override { return place_; }
   Result<RemoteObject> head(const std::string& key) override;
   Result<std::string> get(const std::string& key, uint64_t max_bytes) override;
   Result<std::string> read(const std::string& key, uint64_t offset_bytes, uint64_t size_bytes, const std::string& etag) override;
   Result<std::string> put(const RemotePut& request, std::string_view body) override;
+  Result<std::string> copy(const std::string& from, const std::string& to) override;
   Result<RemotePage> list(const RemoteList& request) override;
   Result<void> remove(const std::string& key) override;
   Result<Pairs> tags(const std::string&) override { return Pairs(); }
@@ -56,11 +60,13 @@ class MemoryRemote final : public RemoteStore {
  private:
   struct Stored {
     std::string body, etag;
+    int64_t written_ms = 0;
   };
   struct Upload {
     std::string key;
     std::map<uint32_t, Stored> parts;
   };
+  int64_t modified(const Stored& stored) const { return keeps_times ? stored.written_ms : modified_ms; }
   // What is to be done about a call; an error where nothing is.
   Result<Mishap> enter(const std::string& call);
   static std::string arrived(Mishap mishap, std::string_view body);

@@ -39,7 +39,7 @@ MODULES = {
     "daemon/clusters": ["daemon", "k8s", PUBLIC_STORAGE, "storage/base", "storage/net"],
     "daemon/scheduler": ["daemon", "k8s", PUBLIC_STORAGE, "storage/base"],
     "daemon/verifier": ["daemon", "k8s", PUBLIC_STORAGE, "storage/base"],
-    "daemon/replicator": ["daemon", PUBLIC_STORAGE, "storage/base"],
+    "daemon/replicator": ["daemon", "k8s", PUBLIC_STORAGE, "storage/base"],
     "daemon/notifier": ["daemon", PUBLIC_STORAGE, "storage/base", "storage/net"],
     "daemon/recovery": ["daemon", "storage/crypto", PUBLIC_STORAGE, "storage/base"],
     "daemon/admin": ["daemon", PUBLIC_STORAGE, "storage/base", "storage/net"],

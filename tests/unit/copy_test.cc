@@ -1,9 +1,7 @@
 // Copies of restore points: what is there when, whatever fails, lies or is cut off.
 #include <gtest/gtest.h>
 
-#include <array>
 #include <atomic>
-#include <condition_variable>
 #include <mutex>
 #include <random>
 #include <thread>
@@ -16,6 +14,7 @@
 #include "storage/remote/bandwidth.h"
 #include "tests/support/memory_remote.h"
 #include "tests/support/store_fixture.h"
+#include "tests/support/turns.h"
 
 namespace holdfast::test {
 namespace {
@@ -74,10 +73,10 @@ class CopyTest : public testing::Test {
     auto there = site_.objects();
     const std::string marker = marker_key(unit_);
     ASSERT_TRUE(there.contains(marker));
-    const auto named = objects_of_marker(there[marker]);
+    const auto named = contents_of_marker(there[marker]);
     ASSERT_TRUE(named) << named.error().message();
-    EXPECT_EQ(22U, named->size());
-    for (const UnitObject& o : *named) {
+    EXPECT_EQ(22U, named->objects.size());
+    for (const UnitObject& o : named->objects) {
       const auto here = fixture_.get("holdfast", kPrefix + o.key);
       ASSERT_TRUE(here) << o.key;
       ASSERT_TRUE(there.contains(kPrefix + o.key)) << o.key;
@@ -413,7 +412,7 @@ class FetchTest : public CopyTest {
 
   Result<void> fetch() {
     CopyProgress progress;
-    return fetch_unit(site_, unit_, {&fixture_.store(), "holdfast", kPrefix}, {4, 64 << 20}, progress, {});
+    return fetch_unit(site_, unit_, true, {&fixture_.store(), "holdfast", kPrefix}, {4, 64 << 20}, progress, {});
   }
 
   std::vector<std::string> names_;
@@ -475,7 +474,7 @@ TEST_F(FetchTest, CutOffAnywhereItGoesOn) {
 TEST_F(FetchTest, AMarkerLeadsNowhereElse) {
   UnitObject outside;
   outside.key = "backups/other/velero-backup.json";
-  site_.set(marker_key(unit_), marker_body(unit_, {outside}));
+  site_.set(marker_key(unit_), marker_body(unit_, {{outside}, {}}));
   const auto fetched = fetch();
   ASSERT_FALSE(fetched);
   EXPECT_EQ(Code::kCorrupt, fetched.error().code());
@@ -495,7 +494,7 @@ class SiteQueueTest : public CopyTest {
   }
 
   void run(CopyJob::Kind kind) {
-    ASSERT_TRUE(queue_->add({kind, {&fixture_.store(), "holdfast", kPrefix}, unit_}));
+    ASSERT_TRUE(queue_->add({kind, {&fixture_.store(), "holdfast", kPrefix}, unit_, true}));
     while (!queue_->idle()) std::this_thread::yield();
   }
   CopyStatus only() {
@@ -574,47 +573,6 @@ TEST(BandwidthTest, WhatIsReservedGoesOneAfterTheOther) {
   bandwidth.limit(0);
   EXPECT_EQ(0, bandwidth.reserve(1 << 30).count());
 }
-
-// Two appliances at one site: lets one of them make one call at a time, as a seed says.
-class Turns {
- public:
-  explicit Turns(uint64_t seed) : random_(seed) {}
-
-  void enter(size_t who) {
-    std::unique_lock lock(mutex_);
-    states_[who] = State::kWaiting;
-    choose();
-    changed_.wait(lock, [&] { return chosen_ == who; });
-    chosen_ = kNobody;
-    states_[who] = State::kRunning;
-  }
-  void end(size_t who) {
-    std::lock_guard lock(mutex_);
-    states_[who] = State::kDone;
-    choose();
-  }
-
- private:
-  enum class State { kRunning, kWaiting, kDone };
-  static constexpr size_t kNobody = 2;
-
-  void choose() {
-    std::vector<size_t> waiting;
-    for (size_t i = 0; i < states_.size(); ++i) {
-      if (states_[i] == State::kRunning) return;
-      if (states_[i] == State::kWaiting) waiting.push_back(i);
-    }
-    if (waiting.empty() || chosen_ != kNobody) return;
-    chosen_ = waiting[random_() % waiting.size()];
-    changed_.notify_all();
-  }
-
-  std::mt19937_64 random_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::array<State, 2> states_{};
-  size_t chosen_ = kNobody;
-};
 
 // One appliance has just taken over, and prunes; the other has begun its copy before it could know.
 class PruneRacingACopy : public CopyTest, public testing::WithParamInterface<bool> {};

@@ -4,7 +4,7 @@
 set -eu
 . "$(dirname "$0")/env.sh"
 go_build() { # MODULE-FOLDER PACKAGE LDFLAGS
-  local out=$B/bin/$(basename $2); [ -e $out ] && return
+  local out=$B/bin/$(basename $2); [ -e $out ] && [ ! $HERE/mod/$1/$(basename $2)/main.go -nt $out ] && return
   (cd $HERE/mod/$1 && CGO_ENABLED=0 "$GO" build -mod=mod -trimpath -ldflags "-s -w ${3:-}" -o $out $2); }
 V=v1.36.3; KV=; for p in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
   KV+=" -X $p.gitVersion=$V -X $p.gitMajor=1 -X $p.gitMinor=36 -X $p.gitTreeState=clean"; done
@@ -13,6 +13,7 @@ for what in ${*:-kube velero csi}; do case $what in
   velero) P=github.com/vmware-tanzu/velero
     go_build velero $P/cmd/velero "-X $P/pkg/buildinfo.Version=v1.18.3 -X $P/pkg/buildinfo.GitTreeState=clean"
     go_build velero $P/cmd/velero-restore-helper; go_build velero $P/cmd/velero-helper
+    go_build velero kubeenv/velero/kopia-maintain
     go_build velero-aws github.com/vmware-tanzu/velero-plugin-for-aws/velero-plugin-for-aws;;
   csi) go_build csi github.com/kubernetes-csi/external-snapshotter/v8/cmd/snapshot-controller
     go_build csi github.com/kubernetes-csi/external-snapshotter/v8/cmd/csi-snapshotter
