@@ -1,5 +1,6 @@
 // Backups of clusters.
 #include <algorithm>
+#include <map>
 
 #include "daemon/clusters/cluster_service.h"
 
@@ -74,12 +75,14 @@ Result<void> LocalClusters::start_backup_by_velero(const RegisteredCluster& clus
 Result<std::vector<RunStatus>> LocalClusters::backups(const std::string& cluster) {
   HF_TRY(const RegisteredCluster c, registry_.find(cluster));
   std::vector<RunStatus> out = backups_.of(cluster);
-  HF_TRY(const auto points, k8s::list_restore_points(place_of(c.status)));
+  std::map<std::string, size_t> jobs;
+  for (size_t i = 0; i < out.size(); ++i) jobs.emplace(out[i].name, i);
+  HF_TRY(const auto points, catalog_.list(place_of(c.status)));
   for (const k8s::RestorePoint& p : points) {
     // One that has just ended may still stand among those that run.
-    const auto job = std::find_if(out.begin(), out.end(), [&](const RunStatus& s) { return s.name == p.name; });
-    if (job == out.end()) out.push_back(status_of(p));
-    else if (p.has_ended()) *job = status_of(p);
+    const auto job = jobs.find(p.name);
+    if (job == jobs.end()) out.push_back(status_of(p));
+    else if (p.has_ended()) out[job->second] = status_of(p);
   }
   std::sort(out.begin(), out.end(), [](const RunStatus& a, const RunStatus& b) { return std::pair(a.started, a.name) < std::pair(b.started, b.name); });
   return out;

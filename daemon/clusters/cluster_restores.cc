@@ -1,5 +1,6 @@
 // Restores of clusters.
 #include <algorithm>
+#include <set>
 
 #include "daemon/clusters/cluster_service.h"
 #include "k8s/restore_engine.h"
@@ -53,10 +54,11 @@ Result<void> LocalClusters::start_restore(const std::string& cluster, const NewR
 Result<std::vector<RunStatus>> LocalClusters::restores(const std::string& cluster) {
   HF_TRY(const RegisteredCluster c, registry_.find(cluster));
   std::vector<RunStatus> out = restores_.of(cluster);
+  std::set<std::string> jobs;
+  for (const RunStatus& job : out) jobs.insert(job.name);
   HF_TRY(const auto records, k8s::list_restores(place_of(c.status)));
   for (const k8s::RestoreRecord& r : records) {
-    const bool known = std::any_of(out.begin(), out.end(), [&](const RunStatus& job) { return job.name == r.name; });
-    if (!known) out.push_back(status_of(r));
+    if (!jobs.contains(r.name)) out.push_back(status_of(r));
   }
   std::erase_if(out, [](const RunStatus& s) { return s.planned; });
   std::sort(out.begin(), out.end(), [](const RunStatus& a, const RunStatus& b) { return std::pair(a.started, a.name) < std::pair(b.started, b.name); });

@@ -131,6 +131,7 @@ Result<void> LocalClusters::remove_cluster(const std::string& name) {
     }
   }
   HF_CHECK(registry_.remove(name));
+  catalog_.forget(place_of(cluster.status));
   backups_.forget(name);
   restores_.forget(name);
   auto removed = p_.users->remove_user(cluster.status.access_key);

@@ -4,6 +4,7 @@
 #include "daemon/clusters/expiry.h"
 #include "daemon/clusters/velero_bridge.h"
 #include "daemon/holds.h"
+#include "k8s/restore_point_catalog.h"
 #include "storage/object_store.h"
 
 namespace holdfast {
@@ -85,6 +86,7 @@ class LocalClusters final : public ClusterService {
 
   const ClusterServiceParts p_;
   ClusterRegistry registry_;
+  k8s::RestorePointCatalog catalog_;
   std::atomic<uint64_t> generation_{0};  // 0: this appliance does not act
   // Before what looks there until its end.
   mutable std::mutex served_mutex_;

@@ -5,6 +5,10 @@
 
 namespace holdfast::k8s {
 
+// Files of a restore point's directory.
+inline constexpr const char* kRestorePointDocument = "velero-backup.json";
+inline constexpr const char* kEvidenceFile = "holdfast-evidence.json";  // Velero ignores it
+
 // Names of those right below `root`: "backups/", "restores/".
 Result<std::vector<std::string>> directories(const BackupPlace& place, const std::string& root);
 Result<void> remove_object(const BackupPlace& place, const std::string& key);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "k8s/bucket/directory.h"
 #include "k8s/bucket/object_stream.h"
 #include "k8s/client/json_access.h"
 
@@ -9,7 +10,6 @@ namespace holdfast::k8s {
 
 namespace {
 
-constexpr const char* kFile = "holdfast-evidence.json";
 constexpr uint64_t kMaxBytes = 1 << 20;
 constexpr size_t kMaxProblems = 100;
 constexpr size_t kMaxProblemBytes = 1000;
@@ -39,11 +39,11 @@ std::optional<Evidence> decoded(const json::object& document, const char* level)
 }  // namespace
 
 Result<PointEvidence> read_evidence(const BackupPlace& place, const std::string& name) {
-  const auto text = get_object(*place.store, place.bucket, restore_point_key(place, name, kFile), kMaxBytes);
+  const auto text = get_object(*place.store, place.bucket, restore_point_key(place, name, kEvidenceFile), kMaxBytes);
   if (!text && text.error().code() == Code::kNotFound) return PointEvidence();
   if (!text) return std::unexpected(text.error());
   const auto document = parse_object(*text);
-  if (!document) return error(Code::kCorrupt, std::string(kFile) + ": " + document.error().message());
+  if (!document) return error(Code::kCorrupt, std::string(kEvidenceFile) + ": " + document.error().message());
   return PointEvidence{decoded(*document, "read"), decoded(*document, "restore")};
 }
 
@@ -52,7 +52,7 @@ Result<void> write_evidence(const BackupPlace& place, const std::string& name, c
   json::object document;
   if (evidence.read) document["read"] = encoded(*evidence.read);
   if (evidence.restore) document["restore"] = encoded(*evidence.restore);
-  return put_object(*place.store, place.bucket, restore_point_key(place, name, kFile), json::serialize(document), "application/json");
+  return put_object(*place.store, place.bucket, restore_point_key(place, name, kEvidenceFile), json::serialize(document), "application/json");
 }
 
 }  // namespace holdfast::k8s

@@ -13,7 +13,6 @@ namespace {
 
 constexpr uint64_t kMaxDocumentBytes = 4 << 20;
 constexpr uint64_t kMaxLogBytes = 64 << 20;
-constexpr const char* kDocument = "velero-backup.json";
 
 }  // namespace
 
@@ -27,7 +26,7 @@ std::string restore_point_key(const BackupPlace& place, const std::string& name,
 }
 
 Result<std::string> restore_point_document(const BackupPlace& place, const std::string& name) {
-  auto text = get_object(*place.store, place.bucket, restore_point_key(place, name, kDocument), kMaxDocumentBytes);
+  auto text = get_object(*place.store, place.bucket, restore_point_key(place, name, kRestorePointDocument), kMaxDocumentBytes);
   if (!text && text.error().code() == Code::kNotFound) return error(Code::kNotFound, "there is no backup \"" + name + "\"");
   return text;
 }
@@ -69,7 +68,7 @@ Result<std::vector<RestorePoint>> list_restore_points(const BackupPlace& place) 
 Result<void> delete_restore_point(const BackupPlace& place, const std::string& name) {
   HF_CHECK(check_backup_name(name));
   HF_CHECK(restore_point_document(place, name));
-  HF_CHECK(remove_object(place, restore_point_key(place, name, kDocument)));
+  HF_CHECK(remove_object(place, restore_point_key(place, name, kRestorePointDocument)));
   return delete_leftovers(place, name);
 }
 

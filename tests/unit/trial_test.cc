@@ -1,10 +1,13 @@
 // Verification of restore points without a cluster: reading them whole, what a trial lets loose, what it compares.
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "k8s/bucket/archive_writer.h"
 #include "k8s/bucket/object_stream.h"
 #include "k8s/point_check.h"
 #include "k8s/point_evidence.h"
+#include "k8s/restore_point_catalog.h"
 #include "k8s/restore_trial.h"
 #include "k8s/trial/comparison.h"
 #include "k8s/trial/harmless.h"
@@ -135,6 +138,34 @@ TEST_F(PointCheckTest, EvidenceIsKeptWithThePoint) {
   EXPECT_EQ(Code::kCorrupt, read_evidence(place(), "b").error().code());
   EXPECT_FALSE(find_restore_point(place(), "b").value()->verified);
   EXPECT_EQ(Code::kNotFound, write_evidence(place(), "none", e).error().code());
+}
+
+// What is remembered is what is there, whatever was put, changed or removed in between.
+TEST_F(PointCheckTest, TheCatalogGivesWhatAListGives) {
+  RestorePointCatalog catalog;
+  const uint64_t seed = std::random_device()();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937_64 random(seed);
+  const auto lines = [](const Result<std::vector<RestorePoint>>& points) {
+    std::vector<std::string> out;
+    for (const RestorePoint& p : points.value()) out.push_back(p.name + " " + p.phase + " " + p.policy + " " + std::to_string(p.verified) + std::to_string(p.doubted) + " " + std::to_string(p.items));
+    return out;
+  };
+  const auto change = [&](const std::string& name) {
+    const std::string key = "clusters/c/backups/" + name + "/";
+    switch (random() % 6) {
+      case 0: return void(fixture_.store().remove("holdfast", {RemoveRequest{.key = key + "velero-backup.json"}}));
+      case 1: return void(fixture_.store().remove("holdfast", {RemoveRequest{.key = key + "holdfast-evidence.json"}}));
+      case 2: return void(fixture_.put("holdfast", key + "velero-backup.json", "{"));
+      case 3: return void(fixture_.put("holdfast", key + name + ".tar.gz", "x"));
+      case 4: return void(fixture_.put("holdfast", key + "holdfast-evidence.json", R"({"version":1,"restore":{"good":)" + std::string(random() % 2 == 0 ? "true" : "false") + "}}"));
+      default: return void(fixture_.put("holdfast", key + "velero-backup.json", R"({"status":{"phase":"Completed","progress":{"itemsBackedUp":)" + std::to_string(random() % 100) + "}}}"));
+    }
+  };
+  for (int round = 0; round < 300; ++round) {
+    for (unsigned changes = random() % 3; changes > 0; --changes) change("b" + std::to_string(random() % 5));
+    ASSERT_EQ(lines(list_restore_points(place())), lines(catalog.list(place())));
+  }
 }
 
 struct Compared {
