@@ -113,6 +113,7 @@ struct NewRestore {
   std::string name;
   std::string spec = "{}";     // Restore.spec as JSON
   std::string from_cluster;    // whose restore points it is about; empty: the cluster's own
+  std::string from_site;       // read from the copy there, of a cluster that need not be known here; empty: from here
   bool plan = false;           // only find out what it would do
   bool partial = false;        // go on although something will be missing
   int64_t namespace_timeout_s = 600;  // how long one that is terminating is waited for

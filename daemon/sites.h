@@ -2,12 +2,15 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "daemon/retention.h"
 
 namespace holdfast {
+
+class ObjectStore;
 
 struct NewSite {
   std::string name;
@@ -113,6 +116,8 @@ class SiteService {
   virtual Result<void> start_layout(const std::string& site, const std::string& cluster, const std::string& backup) = 0;
   // Removes that prefix. Returns when it stands in line.
   virtual Result<void> start_clearing(const std::string& site, const std::string& cluster, const std::string& backup) = 0;
+  // A copy as a store that can be read: the objects of its restore point, under the keys that they have there. kNotFound: there is no such copy.
+  virtual Result<std::shared_ptr<ObjectStore>> open_copy(const std::string& site, const std::string& cluster, const std::string& backup) = 0;
   // Of everything that policies want copied. Without a look at a site.
   virtual std::vector<OrderStatus> orders() const = 0;
   // What keeps copies that policies want from being made, a line each.

@@ -50,11 +50,12 @@ Result<std::string> spec_field(const json::object& body) {
 }
 
 Result<NewRestore> restore_from_json(const json::object& body) {
-  HF_CHECK(only_keys(body, {"name", "spec", "from_cluster", "plan", "partial", "namespace_timeout_s"}));
+  HF_CHECK(only_keys(body, {"name", "spec", "from_cluster", "from_site", "plan", "partial", "namespace_timeout_s"}));
   NewRestore r;
   HF_TRY(r.name, text_field(body, "name"));
   HF_TRY(r.spec, spec_field(body));
   HF_TRY(r.from_cluster, text_field(body, "from_cluster"));
+  HF_TRY(r.from_site, text_field(body, "from_site"));
   HF_TRY(r.plan, flag_field(body, "plan", false));
   HF_TRY(r.partial, flag_field(body, "partial", false));
   if (const json::value* seconds = body.if_contains("namespace_timeout_s")) {

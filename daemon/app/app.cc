@@ -151,7 +151,8 @@ class Daemon {
     const std::string id = recovery_->status().appliance;
     notifier_ = std::make_unique<Notifier>(NotifierParts{store_.get(), &clock_, id});
     clusters_ = std::make_unique<LocalClusters>(ClusterServiceParts{store_.get(), store_.get(), store_.get(), store_.get(), &clock_, &random_, id,
-                                                                     [this] { return may_remove(); }, [this] { scheduler_->wake(); }, c_.state_dir, face()});
+                                                                     [this] { return may_remove(); }, [this] { scheduler_->wake(); }, c_.state_dir, face(),
+                                                                     [this](const std::string& site, const std::string& cluster, const std::string& backup) { return replicator_->open_copy(site, cluster, backup); }});
     backup_maker_ = std::make_unique<ClusterBackupMaker>(*clusters_);
     scheduler_ = std::make_unique<Scheduler>(scheduler_parts());
     replicator_ = std::make_unique<Replicator>(replicator_parts(id));

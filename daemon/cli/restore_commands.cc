@@ -13,7 +13,7 @@ namespace json = boost::json;
 namespace {
 
 struct RestoreArguments {
-  std::string cluster, name, backup, schedule, from_cluster, spec_file, selector, include_cluster_resources, policy, restore_volumes, modifiers;
+  std::string cluster, name, backup, schedule, from_cluster, from_site, spec_file, selector, include_cluster_resources, policy, restore_volumes, modifiers;
   std::vector<std::string> included_namespaces, excluded_namespaces, included_resources, excluded_resources, mappings, status_included, status_excluded;
   int64_t namespace_timeout_s = 600;
   bool preserve_node_ports = false, partial = false, dry_run = false, wait = false;
@@ -99,7 +99,7 @@ Result<void> create(const CliContext& c, const RestoreArguments& a) {
   const std::string path = "/v1/clusters/" + cluster + "/restores";
   const std::string name = name_or_time(a, a.dry_run ? "plan" : a.backup.empty() ? "restore" : a.backup);
   AdminClient client = client_of(c);
-  HF_CHECK(client.call("POST", path, json::object{{"name", name}, {"spec", std::move(spec)}, {"from_cluster", a.from_cluster}, {"plan", a.dry_run},
+  HF_CHECK(client.call("POST", path, json::object{{"name", name}, {"spec", std::move(spec)}, {"from_cluster", a.from_cluster}, {"from_site", a.from_site}, {"plan", a.dry_run},
                                                   {"partial", a.partial}, {"namespace_timeout_s", a.namespace_timeout_s}}));
   if (!a.wait && !a.dry_run) {
     if (!c.json()) std::cout << "restore " << name << " into cluster " << cluster << " has been asked for; `holdfast restore list` shows it\n";
@@ -152,6 +152,7 @@ void add_choice(CLI::App& command, RestoreArguments& a) {
   auto* backup = command.add_option("--backup", a.backup, "the restore point");
   command.add_option("--from-schedule", a.schedule, "the newest Completed restore point of a schedule")->excludes(backup);
   command.add_option("--from-cluster", a.from_cluster, "whose restore point it is; default: the cluster that is restored");
+  command.add_option("--from-site", a.from_site, "read its copy at this site; --from-cluster is then its cluster's name there");
   command.add_option("--include-namespaces", a.included_namespaces, "names or patterns; default: all")->delimiter(',');
   command.add_option("--exclude-namespaces", a.excluded_namespaces)->delimiter(',');
   command.add_option("--include-resources", a.included_resources, "resources such as deployments.apps; default: all")->delimiter(',');

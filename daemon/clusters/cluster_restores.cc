@@ -1,5 +1,6 @@
 // Restores of clusters.
 #include <algorithm>
+#include <boost/json.hpp>
 #include <set>
 
 #include "daemon/clusters/cluster_service.h"
@@ -33,16 +34,30 @@ void LocalClusters::recover_restores(const ClusterStatus& cluster) {
   });
 }
 
+Result<k8s::BackupPlace> LocalClusters::source_of(const std::string& cluster, const NewRestore& restore, k8s::RestoreRun& run) {
+  const std::string name = restore.from_cluster.empty() ? cluster : restore.from_cluster;
+  if (restore.from_site.empty()) {
+    HF_TRY(const RegisteredCluster source, registry_.find(name));
+    return place_of(source.status);
+  }
+  boost::system::error_code ec;
+  const boost::json::value spec = boost::json::parse(restore.spec, ec);
+  const boost::json::value* backup = ec || !spec.is_object() ? nullptr : spec.get_object().if_contains("backupName");
+  if (backup == nullptr || !backup->is_string() || backup->get_string().empty()) return error(Code::kInvalidArgument, "a restore from a site names its backup: spec.backupName");
+  HF_TRY(const auto copy, p_.open_copy(restore.from_site, name, std::string(backup->get_string())));
+  run.end = [copy](const k8s::RestoreOutcome&) {};  // it is open for as long as the run is there
+  return k8s::BackupPlace{copy.get(), "", "clusters/" + name + "/"};
+}
+
 Result<void> LocalClusters::start_restore(const std::string& cluster, const NewRestore& restore) {
   HF_TRY(const RegisteredCluster c, registry_.find(cluster));
-  HF_TRY(const RegisteredCluster source, registry_.find(restore.from_cluster.empty() ? cluster : restore.from_cluster));
   k8s::RestoreRun run;
   run.place = place_of(c.status);
   HF_CHECK(k8s::check_restore_name(run.place, restore.name));
   run.order.name = restore.name;
   run.order.name_space = c.status.name_space;
   run.order.spec = restore.spec;
-  run.order.source = place_of(source.status);
+  HF_TRY(run.order.source, source_of(cluster, restore, run));
   run.order.spool_directory = p_.spool_directory;
   run.order.plan = restore.plan;
   run.order.refuse_incomplete = !restore.partial;

@@ -21,6 +21,8 @@ struct ClusterServiceParts {
   std::function<void()> on_backup_end;  // also of one that was not made
   std::string spool_directory;          // on local disk, for archives that are being restored
   S3Face face;
+  // A copy of a restore point at a site, to be read.
+  std::function<Result<std::shared_ptr<ObjectStore>>(const std::string& site, const std::string& cluster, const std::string& backup)> open_copy = {};
 };
 
 class LocalClusters final : public ClusterService {
@@ -61,6 +63,8 @@ class LocalClusters final : public ClusterService {
   ClusterFindings findings(const k8s::ClusterAccess& access);
   Result<void> make_bucket(const std::string& bucket);
   Result<std::string> make_user(const ClusterStatus& status);
+  // Where a restore reads from.
+  Result<k8s::BackupPlace> source_of(const std::string& cluster, const NewRestore& restore, k8s::RestoreRun& run);
   void recover_backups(const ClusterStatus& cluster);
   void recover_restores(const ClusterStatus& cluster);
   k8s::BackupPlace place_of(const ClusterStatus& status) const { return {p_.objects, status.bucket, status.prefix}; }

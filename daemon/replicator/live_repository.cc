@@ -14,7 +14,7 @@ namespace {
 
 // What lay_live() has put there, written before it is.
 struct LiveRecord {
-  std::string list;
+  std::string list, source;
   std::set<std::string> indexes, own;  // keys, relative to clusters/CLUSTER/
 };
 
@@ -35,7 +35,8 @@ Result<LiveRecord> read_record(RemoteStore& site, const RepositoryPlace& place) 
   const json::object* o = ec ? nullptr : v.if_object();
   const json::value* list = o == nullptr ? nullptr : o->if_contains("list");
   if (list == nullptr || !list->is_string()) return error(Code::kCorrupt, place.live_key() + " at the site cannot be read");
-  LiveRecord record{std::string(list->get_string()), {}, {}};
+  LiveRecord record{std::string(list->get_string()), {}, {}, {}};
+  if (const json::value* source = o->if_contains("source"); source != nullptr && source->is_string()) record.source = std::string(source->get_string());
   read_names(*o, "indexes", record.indexes);
   read_names(*o, "own", record.own);
   // It must not lead anywhere else.
@@ -45,7 +46,7 @@ Result<LiveRecord> read_record(RemoteStore& site, const RepositoryPlace& place) 
 }
 
 Result<void> write_record(RemoteStore& site, const RepositoryPlace& place, const LiveRecord& record) {
-  const std::string body = json::serialize(json::object{{"list", record.list}, {"indexes", json::array(record.indexes.begin(), record.indexes.end())}, {"own", json::array(record.own.begin(), record.own.end())}});
+  const std::string body = json::serialize(json::object{{"list", record.list}, {"source", record.source}, {"indexes", json::array(record.indexes.begin(), record.indexes.end())}, {"own", json::array(record.own.begin(), record.own.end())}});
   HF_CHECK(site.put({.key = place.live_key(), .content_type = "application/json"}, body));
   return {};
 }
@@ -98,9 +99,12 @@ Result<void> put_own(RemoteStore& site, const RepositoryPlace& place, const Repo
 
 }  // namespace
 
-Result<void> lay_live(RemoteStore& site, const RepositoryPlace& place, const RepositoryList& list, const std::string& key) {
+Result<void> lay_live(RemoteStore& site, const RepositoryPlace& place, const RepositoryList& list, const std::string& key, const std::string& source) {
   HF_TRY(const LiveRecord before, read_record(site, place));
-  LiveRecord now{key, {}, {}};
+  if (!source.empty() && !before.source.empty() && source != before.source) {
+    return error(Code::kAlreadyExists, "appliance " + before.source + " has copied repository " + place.repository() + " of a cluster \"" + place.cluster() + "\" there");
+  }
+  LiveRecord now{key, source.empty() ? before.source : source, {}, {}};
   for (const UnitObject& o : list.indexes) now.indexes.insert(o.key);
   for (const auto& [name, bytes] : list.own) now.own.insert(name);
   HF_CHECK(nobody_elses(site, place, before, list));

@@ -5,6 +5,7 @@
 #include "daemon/holds.h"
 #include "daemon/replicator/site_probe.h"
 #include "daemon/replicator/unit_layout.h"
+#include "daemon/replicator/unit_objects.h"
 #include "storage/base/log.h"
 #include "storage/base/names.h"
 #include "storage/base/times.h"
@@ -206,6 +207,12 @@ Result<void> Replicator::start_layout(const std::string& site, const std::string
   return queue->add(std::move(job));
 }
 
+Result<std::shared_ptr<ObjectStore>> Replicator::open_copy(const std::string& site, const std::string& cluster, const std::string& backup) {
+  HF_TRY(const auto queue, queue_of(site));
+  HF_TRY(const SiteUnit unit, unit_at(queue->store(), cluster, backup));
+  return open_unit(queue->shared_store(), unit);
+}
+
 Result<void> Replicator::start_clearing(const std::string& site, const std::string& cluster, const std::string& backup) {
   HF_TRY(const auto queue, queue_of(site));
   HF_TRY(const auto layouts, list_layouts(queue->store()));
@@ -277,6 +284,7 @@ std::vector<std::string> Replicator::alarms() const {
     if (!known.problem.empty()) out.push_back("policy \"" + policy + "\", tier \"" + tier + "\": nothing can be copied to site \"" + site + "\": " + known.problem);
   }
   for (const auto& [site, queue] : queues_) {
+    for (const std::string& p : queue->sweep_problems()) out.push_back(p);
     for (const CopyStatus& c : queue->copies()) {
       for (const std::string& d : c.damage) out.push_back("the copy of backup \"" + c.backup + "\" of cluster \"" + c.cluster + "\" at site \"" + site + "\" is damaged: " + d);
       if (c.state == "failed") out.push_back("backup \"" + c.backup + "\" of cluster \"" + c.cluster + "\" is not copied to site \"" + site + "\": " + c.reason);
@@ -312,11 +320,13 @@ void Replicator::pass(const std::stop_token& stop) {
 
 // Blobs that were too young when what needed them was removed.
 void Replicator::sweep_daily(const std::string& site, const std::string& cluster) {
+  const auto queue = queue_of(site);
+  if (!queue || !p_.may_remove()) return;
   const int64_t now_ms = p_.clock->monotonic_ms();
   const auto [swept, first] = swept_ms_.emplace(std::pair(site, cluster), now_ms);
-  if (!first && now_ms - swept->second < kSweepEveryMs) return;
+  if (!first && now_ms - swept->second < kSweepEveryMs && (*queue)->sweep_problem(cluster).empty()) return;
   swept->second = now_ms;
-  if (const auto queue = queue_of(site); queue && p_.may_remove()) (*queue)->sweep(cluster);
+  (*queue)->sweep(cluster);
 }
 
 // Restore points here whose copy failed: what lies at the site of it may not be what was meant, even where it bears a marker.

@@ -57,6 +57,7 @@ class Replicator final : public SiteService {
   Result<void> start_fetch(const std::string& site, const std::string& cluster, const std::string& backup, bool volumes) override;
   Result<void> start_layout(const std::string& site, const std::string& cluster, const std::string& backup) override;
   Result<void> start_clearing(const std::string& site, const std::string& cluster, const std::string& backup) override;
+  Result<std::shared_ptr<ObjectStore>> open_copy(const std::string& site, const std::string& cluster, const std::string& backup) override;
   std::vector<OrderStatus> orders() const override;
   std::vector<std::string> alarms() const override;
   Result<std::vector<CopyStatus>> transfers(const std::string& site) override;

@@ -142,7 +142,7 @@ class RepositoryCopier {
     HF_CHECK(site_.put({.key = key, .content_type = "text/plain"}, body));
     HF_CHECK(read_list(site_, unit_, ref));  // as it was written
     HF_TRY(const bool newest, is_newest());
-    if (newest) HF_CHECK(lay_live(site_, place_, list_, key));
+    if (newest) HF_CHECK(lay_live(site_, place_, list_, key, unit_.source));
     return ref;
   }
 

@@ -74,7 +74,7 @@ class RepositorySweep {
     if (newest == kept_.end()) return clear_live(site_, place_);
     HF_TRY(const std::string body, site_.get(*newest, kMaxListBytes));
     HF_TRY(const RepositoryList list, parse_list(body));
-    return lay_live(site_, place_, list, *newest);
+    return lay_live(site_, place_, list, *newest, "");
   }
 
   Result<void> find_unneeded() {

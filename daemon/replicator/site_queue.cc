@@ -163,7 +163,24 @@ void SiteQueue::sweep(const std::string& cluster) {
 void SiteQueue::sweep_now(const std::string& cluster, const std::stop_token& stop) {
   Result<void> done = confirm_(name_, *store_);
   if (done) done = sweep_repositories(*store_, cluster, stop);
-  if (!done && !stop.stop_requested()) spdlog::error("cluster {}, site {}: what no copy needs of its repositories cannot be removed now: {}", cluster, name_, done.error().message());
+  if (stop.stop_requested()) return;
+  if (!done) spdlog::error("cluster {}, site {}: what no copy needs of its repositories cannot be removed now: {}", cluster, name_, done.error().message());
+  std::lock_guard lock(mutex_);
+  if (done) sweep_problems_.erase(cluster);
+  else sweep_problems_[cluster] = done.error().message();
+}
+
+std::string SiteQueue::sweep_problem(const std::string& cluster) const {
+  std::lock_guard lock(mutex_);
+  const auto known = sweep_problems_.find(cluster);
+  return known == sweep_problems_.end() ? "" : known->second;
+}
+
+std::vector<std::string> SiteQueue::sweep_problems() const {
+  std::lock_guard lock(mutex_);
+  std::vector<std::string> out;
+  for (const auto& [cluster, problem] : sweep_problems_) out.push_back("what no copy of cluster \"" + cluster + "\" at site \"" + name_ + "\" needs of its repositories cannot be removed: " + problem);
+  return out;
 }
 
 void SiteQueue::forget_oldest() {

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <functional>
 #include <list>
+#include <map>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -31,10 +32,14 @@ class SiteQueue {
   ~SiteQueue();
 
   RemoteStore& store() { return *store_; }
+  std::shared_ptr<RemoteStore> shared_store() { return store_; }
   // kAlreadyExists: it waits or runs.
   Result<void> add(CopyJob job);
   // Removes what no copy of the cluster needs of its repositories, before the next job.
   void sweep(const std::string& cluster);
+  // Why the last sweep of a cluster could not be; empty: none failed.
+  std::string sweep_problem(const std::string& cluster) const;
+  std::vector<std::string> sweep_problems() const;
   // What waits, runs, has failed, was checked or fetched (the last 100).
   std::vector<CopyStatus> copies() const;
   bool idle() const;
@@ -66,6 +71,7 @@ class SiteQueue {
   std::condition_variable_any changed_;
   std::list<std::shared_ptr<Entry>> entries_;
   std::set<std::string> sweeps_;  // clusters whose repositories are to be swept
+  std::map<std::string, std::string> sweep_problems_;  // by cluster
   std::jthread worker_;
 };
 

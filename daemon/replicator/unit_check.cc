@@ -1,50 +1,24 @@
 #include "daemon/replicator/unit_check.h"
 
 #include "daemon/replicator/copy_plan.h"
+#include "daemon/replicator/part_digests.h"
 #include "daemon/replicator/repository_list.h"
-#include "storage/base/digest.h"
 
 namespace holdfast {
 
 namespace {
 
-// What S3 calls the ETag of an object in these parts: the MD5 of one, of several the MD5 of their MD5s and how many they are.
-// https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
-class PartDigests {
- public:
-  void add_part(const std::string& digest) {
-    last_ = digest;
-    all_ += digest;
-    ++count_;
-  }
-  std::string etag(bool in_parts) const {
-    if (!in_parts) return hex(as_bytes(last_));
-    return hex(as_bytes(Digest::of(DigestKind::kMd5, as_bytes(all_)))) + "-" + std::to_string(count_);
-  }
-
- private:
-  std::string last_, all_;
-  unsigned count_ = 0;
-};
-
 Result<std::string> etag_there(RemoteStore& site, const std::string& key, const UnitObject& o, CopyProgress& progress, const std::stop_token& stop) {
-  const std::vector<uint64_t> whole{o.size_bytes};
-  PartDigests digests;
-  uint64_t offset = 0;
-  for (const uint64_t part_bytes : o.part_bytes.empty() ? whole : o.part_bytes) {
-    Digest md5(DigestKind::kMd5);
-    for (uint64_t done = 0; done < part_bytes;) {
-      if (stop.stop_requested()) return error(Code::kUnavailable, "it was stopped");
-      const uint64_t n = std::min(kPartBytes, part_bytes - done);
-      HF_TRY(const std::string piece, site.read(key, offset + done, n, ""));
-      md5.update(piece);
-      done += n;
-      progress.bytes_done += n;
-    }
-    offset += part_bytes;
-    digests.add_part(md5.finish());
+  PartDigests digest(o);
+  for (uint64_t done = 0; done < o.size_bytes;) {
+    if (stop.stop_requested()) return error(Code::kUnavailable, "it was stopped");
+    const uint64_t n = std::min(kPartBytes, o.size_bytes - done);
+    HF_TRY(const std::string piece, site.read(key, done, n, ""));
+    digest.update(piece);
+    done += n;
+    progress.bytes_done += n;
   }
-  return digests.etag(!o.part_bytes.empty());
+  return digest.etag();
 }
 
 class UnitCheck {

@@ -11,6 +11,7 @@
 #include "daemon/replicator/site_queue.h"
 #include "daemon/replicator/unit_check.h"
 #include "daemon/replicator/unit_fetcher.h"
+#include "daemon/replicator/unit_objects.h"
 #include "storage/remote/bandwidth.h"
 #include "tests/support/memory_remote.h"
 #include "tests/support/store_fixture.h"
@@ -27,7 +28,7 @@ class CopyTest : public testing::Test {
   void SetUp() override {
     ASSERT_TRUE(fixture_.open());
     fixture_.make_bucket("holdfast");
-    for (int i = 0; i < 20; ++i) put("backups/b/small-" + std::to_string(i), std::string(static_cast<size_t>(i) * 37, static_cast<char>('a' + i)));
+    for (int i = 0; i < 20; ++i) put("backups/b/small-" + std::to_string(i), std::string(static_cast<size_t>(i == 2 ? 20 : i * 37), static_cast<char>('a' + i)));
     put("backups/b/velero-backup.json", "{}");
     put("backups/bb/other", "not of this one");
     put_in_parts("backups/b/large", {70'000, 80'000, 1'000});
@@ -478,6 +479,69 @@ TEST_F(FetchTest, AMarkerLeadsNowhereElse) {
   const auto fetched = fetch();
   ASSERT_FALSE(fetched);
   EXPECT_EQ(Code::kCorrupt, fetched.error().code());
+}
+
+// What a restore reads of a copy.
+class UnitStoreTest : public CopyTest {
+ protected:
+  void SetUp() override {
+    CopyTest::SetUp();
+    ASSERT_TRUE(copy());
+    site_copy_ = std::make_shared<MemoryRemote>();
+    for (const auto& [key, body] : site_.objects()) site_copy_->set(key, body);
+  }
+  std::shared_ptr<ObjectStore> open() {
+    auto opened = open_unit(site_copy_, unit_);
+    EXPECT_TRUE(opened);
+    return opened ? *opened : nullptr;
+  }
+  static Result<std::string> read(ObjectStore& store, const std::string& name, size_t piece) {
+    HF_TRY(const auto reader, store.get("", kPrefix + name, {}));
+    std::string body(reader->info().size_bytes, '\0');
+    for (size_t at = 0; at < body.size(); at += piece) {
+      HF_CHECK(reader->read(at, MutableByteSpan(reinterpret_cast<std::byte*>(body.data()) + at, std::min(piece, body.size() - at))));
+    }
+    return body;
+  }
+  std::shared_ptr<MemoryRemote> site_copy_;
+};
+
+TEST_F(UnitStoreTest, ItIsAllThereAndNothingElse) {
+  const auto store = open();
+  ASSERT_TRUE(store);
+  for (const char* name : {"backups/b/large", "backups/b/small-0", "backups/b/small-19", "backups/b/velero-backup.json"}) {
+    for (const size_t piece : {1'000, 1'000'000}) EXPECT_EQ(fixture_.get("holdfast", kPrefix + name).value(), read(*store, name, piece).value()) << name;
+  }
+  site_copy_->set(kPrefix + "backups/b/later", "x");
+  EXPECT_EQ(Code::kNotFound, store->get("", kPrefix + "backups/b/later", {}).error().code());
+  ListQuery query;
+  query.prefix = kPrefix + "backups/";
+  EXPECT_EQ(22U, store->list("", query)->entries.size());
+  query.delimiter = "/";
+  EXPECT_EQ((std::vector<std::string>{kPrefix + "backups/b/"}), store->list("", query)->common_prefixes);
+  EXPECT_EQ(Code::kFailedPrecondition, store->open_body("", 1).error().code());
+  auto reader = store->get("", kPrefix + "backups/b/small-1", {});
+  std::byte beyond[38];
+  EXPECT_EQ(Code::kInvalidArgument, (*reader)->read(0, beyond).error().code());
+}
+
+TEST_F(UnitStoreTest, OtherBytesAreNoticedWithTheLastOfThem) {
+  const auto store = open();
+  for (const char* name : {"backups/b/large", "backups/b/small-9"}) {
+    std::string body = site_copy_->objects()[kPrefix + name];
+    body[body.size() - 3] = static_cast<char>(body[body.size() - 3] ^ 4);
+    site_copy_->set(kPrefix + name, body);
+    const auto got = read(*store, name, 1'000);
+    ASSERT_FALSE(got) << name;
+    EXPECT_EQ(kPrefix + name + " at the site has other bytes than were copied", got.error().message());
+  }
+}
+
+TEST_F(UnitStoreTest, AMarkerThatLeadsElsewhereOpensNothing) {
+  site_copy_->set(marker_key(unit_), R"({"version":1,"objects":[{"key":"backups/c/y","size":1}]})");
+  EXPECT_EQ(Code::kCorrupt, open_unit(site_copy_, unit_).error().code());
+  unit_.backup = "none";
+  EXPECT_EQ(Code::kNotFound, open_unit(site_copy_, unit_).error().code());
 }
 
 // The line of a site, with a store that can be made to fail.

@@ -325,6 +325,39 @@ TEST_F(RepositoryCopyTest, ARepositoryOfSomebodyElseIsNotTouched) {
   EXPECT_FALSE(is_marked("a"));
 }
 
+TEST_F(RepositoryCopyTest, TwoAppliancesDoNotShareOne) {
+  back_up("a");
+  ASSERT_TRUE(copy("a"));
+  back_up("b");
+  points_["b"].unit.source = "holdfast-2";
+  const auto copied = copy("b");
+  ASSERT_FALSE(copied);
+  EXPECT_EQ("appliance holdfast-1 has copied repository kopia/shop of a cluster \"prod\" there", copied.error().message());
+  EXPECT_TRUE(live_has("a"));
+  // When nothing is left of the first one's.
+  ASSERT_TRUE(remove_unit(*site_, points_["a"].unit));
+  site_->clock_ms += 31 * 24 * kHourMs;  // what was begun of b is given up by then
+  ASSERT_TRUE(sweep());
+  ASSERT_TRUE(copy("b"));
+  EXPECT_TRUE(live_has("b"));
+}
+
+TEST_F(RepositoryCopyTest, WhatCannotBeReadKeepsEverythingThere) {
+  back_up("a");
+  ASSERT_TRUE(copy("a"));
+  back_up("b");
+  ASSERT_TRUE(copy("b"));
+  ASSERT_TRUE(remove_unit(*site_, points_["a"].unit));
+  const std::string list = site_->keys("holdfast/repositories/prod/lists/").at(0);
+  site_->set(list, "nonsense");
+  const auto before = names_under(kPrefix + kShop);
+  site_->clock_ms += 50 * kHourMs;
+  const auto swept = sweep();
+  ASSERT_FALSE(swept);
+  EXPECT_NE(std::string::npos, swept.error().message().find(list)) << swept.error().message();
+  EXPECT_EQ(before, names_under(kPrefix + kShop));
+}
+
 TEST_F(RepositoryCopyTest, ARepositoryThatIsNotHereIsSaid) {
   back_up("a");
   ASSERT_TRUE(fixture_->remove("holdfast", kPrefix + kShop + "kopia.repository"));

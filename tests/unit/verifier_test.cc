@@ -68,6 +68,7 @@ class World final : public SiteService {
   Result<void> start_copy(const std::string&, const std::string&, const std::string&) override { return no(); }
   Result<void> start_fetch(const std::string&, const std::string&, const std::string&, bool) override { return no(); }
   Result<void> start_layout(const std::string&, const std::string&, const std::string&) override { return no(); }
+  Result<std::shared_ptr<ObjectStore>> open_copy(const std::string&, const std::string&, const std::string&) override { return no(); }
   Result<void> start_clearing(const std::string&, const std::string&, const std::string&) override { return no(); }
   std::vector<std::string> alarms() const override { return {}; }
   Result<SiteCopies> copies(const std::string&) override { return no(); }
