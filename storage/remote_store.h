@@ -43,6 +43,7 @@ struct RemotePut {
   std::string key;
   std::string content_type = "application/octet-stream";
   Pairs tags;
+  std::string md5;              // of the body, as hex, where it is known: then the server compares it
   bool only_new = false;        // kFailedPrecondition where there is one already
   std::string only_if_etag;     // kFailedPrecondition where there is none, or another one
 };
@@ -58,8 +59,9 @@ struct RemoteUpload {
   int64_t initiated_ms = 0;
 };
 
-// Thread-safe; calls block. What is sent is signed with its SHA-256, so that what arrives is what was meant. What may help is
-// tried again for a minute: a server that is not reached, is busy or fails, a clock that goes wrong by a quarter of an hour.
+// Thread-safe; calls block. A body is sent with its MD5 where the caller knows that: over TLS, which keeps it from being changed on its way,
+// that is signed instead of the body; else its SHA-256 is. So what arrives is what was meant. What may help is tried again for a
+// minute: a server that is not reached, is busy or fails, a clock that goes wrong by a quarter of an hour.
 // Errors: kNotFound (kBucket, kKey, kUpload), kPermissionDenied, kFailedPrecondition, kOutOfSpace, kUnavailable, kDeadlineExceeded,
 // kCorrupt (an answer that cannot be true), kInvalidArgument for other refusals; each with what the server said.
 class RemoteStore {
@@ -83,7 +85,7 @@ class RemoteStore {
   virtual Result<Pairs> tags(const std::string& key) = 0;
 
   virtual Result<std::string> create_upload(const RemotePut& request) = 0;
-  virtual Result<RemotePart> put_part(const std::string& key, const std::string& upload_id, uint32_t number, std::string_view body) = 0;
+  virtual Result<RemotePart> put_part(const std::string& key, const std::string& upload_id, uint32_t number, std::string_view body, const std::string& md5 = "") = 0;
   virtual Result<std::string> complete_upload(const std::string& key, const std::string& upload_id, const std::vector<RemotePart>& parts) = 0;
   virtual Result<void> abort_upload(const std::string& key, const std::string& upload_id) = 0;
   // Those under a prefix that have not ended, 1,000 at most.

@@ -85,7 +85,9 @@ void TransferPool::work() {
 Result<std::string> TransferPool::read(const CopyObject& object, const CopyPiece& piece) const {
   HF_TRY(const auto reader, source_.store->get(source_.bucket, object.info.key, VersionRef{object.info.is_null ? std::nullopt : std::optional(object.info.seq), object.info.is_null}));
   if (reader->info().etag != object.info.etag) return error(Code::kFailedPrecondition, object.info.key + " was changed while it was copied");
-  std::string bytes(piece.size_bytes, '\0');
+  std::string bytes;
+  // Not filled with zeros first. What GCC 12 says here of the size is that of the room that it took.
+  bytes.resize_and_overwrite(piece.size_bytes, [&](char*, size_t) { return piece.size_bytes; });
   HF_CHECK(reader->read(piece.offset_bytes, MutableByteSpan(reinterpret_cast<std::byte*>(bytes.data()), bytes.size())));
   return bytes;
 }
@@ -96,7 +98,9 @@ Result<void> TransferPool::begin(const CopyObject& object) {
   const CopyPiece& whole = object.pieces.front();
   const Reservation room(*this, whole.size_bytes);
   HF_TRY(const std::string bytes, read(object, whole));
-  HF_TRY(const std::string etag, site_.put(put_of(object, key), bytes));
+  RemotePut put = put_of(object, key);
+  put.md5 = whole.etag;
+  HF_TRY(const std::string etag, site_.put(put, bytes));
   HF_CHECK(confirm(object, etag));
   count(whole);
   remember(object, etag);
@@ -144,7 +148,7 @@ Result<void> TransferPool::send_part(const Task& task) {
   {
     const Reservation room(*this, piece.size_bytes);
     HF_TRY(const std::string bytes, read(*upload.object, piece));
-    HF_TRY(RemotePart part, site_.put_part(upload.key, upload.id, piece.number, bytes));
+    HF_TRY(RemotePart part, site_.put_part(upload.key, upload.id, piece.number, bytes, piece.etag));
     std::lock_guard lock(mutex_);
     upload.done[task.piece] = std::move(part);
     count(piece);

@@ -28,6 +28,7 @@ struct ClientRequest {
   std::string target;  // path and query, behind the base URL
   HttpHeaders headers;
   std::string body;
+  std::string_view large_body;  // instead, not copied: it has to stay until the answer
   std::chrono::milliseconds deadline{60'000};   // of the whole exchange; 0: none
   std::chrono::seconds longest_silence{60};     // without a byte in either direction
   uint64_t most_bytes_per_second = 0;           // in each direction; 0: as fast as it goes

@@ -31,6 +31,7 @@ struct Call {
   Pairs query;
   Pairs headers;  // lower-case names
   std::string_view body;
+  std::string md5 = {};  // of it, where it is known
   uint64_t max_answer_bytes = kMaxAnswerBytes;
   uint64_t expected_bytes = 0;  // of the answer, where it is large
 };
@@ -98,7 +99,7 @@ class S3RemoteStore final : public RemoteStore {
   }
 
   Result<std::string> put(const RemotePut& request, std::string_view body) override {
-    Call call{.method = "PUT", .key = request.key, .headers = headers_of(request), .body = body};
+    Call call{.method = "PUT", .key = request.key, .headers = headers_of(request), .body = body, .md5 = request.md5};
     if (request.only_new) call.headers.emplace_back("if-none-match", "*");
     if (!request.only_if_etag.empty()) call.headers.emplace_back("if-match", "\"" + request.only_if_etag + "\"");
     HF_TRY(const ClientResponse r, send(call));
@@ -137,8 +138,8 @@ class S3RemoteStore final : public RemoteStore {
     return id;
   }
 
-  Result<RemotePart> put_part(const std::string& key, const std::string& upload_id, uint32_t number, std::string_view body) override {
-    HF_TRY(const ClientResponse r, send({.method = "PUT", .key = key, .query = {{"partNumber", std::to_string(number)}, {"uploadId", upload_id}}, .body = body}));
+  Result<RemotePart> put_part(const std::string& key, const std::string& upload_id, uint32_t number, std::string_view body, const std::string& md5 = "") override {
+    HF_TRY(const ClientResponse r, send({.method = "PUT", .key = key, .query = {{"partNumber", std::to_string(number)}, {"uploadId", upload_id}}, .body = body, .md5 = md5}));
     HF_TRY(std::string etag, etag_of(key, r));
     return RemotePart{number, std::move(etag), body.size()};
   }
@@ -212,10 +213,22 @@ class S3RemoteStore final : public RemoteStore {
     return etag;
   }
 
-  ClientRequest signed_request(const Call& call) const {
+  // Empty where the MD5 is not known.
+  static std::string content_md5(const Call& call) {
+    const auto raw = from_hex(call.md5);
+    return raw && raw->size() == 16 ? base64(*raw) : std::string();
+  }
+
+  // What is signed of a body.
+  std::string payload_hash_of(const Call& call) const {
+    if (call.body.empty()) return kEmptyHash;
+    return tls_ && !content_md5(call).empty() ? "UNSIGNED-PAYLOAD" : sha256_hex(call.body);
+  }
+
+  ClientRequest signed_request(const Call& call, const std::string& payload_hash) const {
     ClientRequest request;
     request.method = call.method;
-    request.body = std::string(call.body);
+    request.large_body = call.body;
     request.most_bytes_per_second = bandwidth_.bytes_per_second();
     request.deadline = kLongestCall;
     // A slow link is given the time that it takes.
@@ -228,8 +241,9 @@ class S3RemoteStore final : public RemoteStore {
     canonical.method = call.method;
     canonical.path = "/" + place_.bucket + (call.key.empty() ? "" : "/" + call.key);
     canonical.query = call.query;
-    canonical.payload_hash = call.body.empty() ? kEmptyHash : sha256_hex(call.body);
+    canonical.payload_hash = payload_hash;
     canonical.headers = call.headers;
+    if (std::string md5 = content_md5(call); !md5.empty()) canonical.headers.emplace_back("content-md5", std::move(md5));
     canonical.headers.emplace_back("host", host_);
     canonical.headers.emplace_back("x-amz-content-sha256", canonical.payload_hash);
     canonical.headers.emplace_back("x-amz-date", timestamp);
@@ -254,9 +268,9 @@ class S3RemoteStore final : public RemoteStore {
     return std::abs(ahead_ms - offset_ms_) > kSkewThatMatters;
   }
 
-  Result<ClientResponse> once(const Call& call) {
+  Result<ClientResponse> once(const Call& call, const std::string& payload_hash) {
     ++requests_;
-    auto answer = http_.send(signed_request(call), call.max_answer_bytes);
+    auto answer = http_.send(signed_request(call, payload_hash), call.max_answer_bytes);
     if (!answer) return std::unexpected(std::move(answer.error()));
     const bool skewed = learn_clock(*answer);
     // A success whose body is an error: S3 does so where it must answer before it knows.
@@ -274,8 +288,9 @@ class S3RemoteStore final : public RemoteStore {
   Result<ClientResponse> send(const Call& call) {
     pause(bandwidth_.reserve(call.body.size() + call.expected_bytes));
     const int64_t began_ms = clock_.monotonic_ms();
+    const std::string payload_hash = payload_hash_of(call);
     for (milliseconds wait = kFirstWait;; wait = std::min(wait * 2, kLongestWait)) {
-      auto answer = once(call);
+      auto answer = once(call, payload_hash);
       if (answer || !answer.error().retryable() || stop_.stop_requested()) return answer;
       if (clock_.monotonic_ms() - began_ms + wait.count() > retry_for_.count()) return answer;
       pause(wait);
@@ -293,6 +308,7 @@ class S3RemoteStore final : public RemoteStore {
   Clock& clock_;
   const milliseconds retry_for_;
   const std::string host_;
+  const bool tls_ = place_.url.starts_with("https://");
   HttpClient http_;
   Bandwidth bandwidth_;
   std::stop_source stop_;

@@ -1,4 +1,4 @@
-"""A restore point copied to a second Holdfast, beside rclone from the same place to the same place.
+"""A restore point copied to a second Holdfast over TLS, beside rclone from the same place to the same place.
 
 HOLDFAST_BENCH_COPY_MIB: how much of it is large objects (default 2048, of 24 MiB); HOLDFAST_BENCH_COPY_OBJECTS: how many small ones of 4 KiB
 (default 20000).
@@ -26,8 +26,8 @@ def fill(daemon, prefix, mib, count):
         list(pool.map(lambda i: s3.put_object(Bucket="holdfast", Key=f"{prefix}small-{i}", Body=body[i:i + 4096]), range(count)))
 
 
-def rclone(here, there, prefix):
-    environment = dict(os.environ, RCLONE_CONFIG="/dev/null")
+def rclone(here, there, prefix, authorities):
+    environment = dict(os.environ, RCLONE_CONFIG="/dev/null", RCLONE_CA_CERT=str(authorities))
     for name, daemon in (("HERE", here), ("THERE", there)):
         for key, value in (("TYPE", "s3"), ("PROVIDER", "Other"), ("ENDPOINT", daemon.endpoint), ("ACCESS_KEY_ID", daemon.access_key),
                            ("SECRET_ACCESS_KEY", daemon.secret_key), ("REGION", "us-east-1"), ("FORCE_PATH_STYLE", "true")):
@@ -40,8 +40,10 @@ def rclone(here, there, prefix):
 def main():
     mib, count = (int(os.environ.get(f"HOLDFAST_BENCH_COPY_{n}", d)) for n, d in (("MIB", "2048"), ("OBJECTS", "20000")))
     cluster = KubeCluster("copy-bench", 12)
-    here, there = Stage(iscsi=False), Stage(iscsi=False)
+    here, there = Stage(iscsi=False, tls=True), Stage(iscsi=False, tls=True)
     try:
+        authorities = here.directory / "authorities.pem"
+        authorities.write_text("".join(stage.certificate.certificate.read_text() for stage in (here, there)))
         here.daemon.cli("cluster", "add", "bench", "--kubeconfig", str(cluster.kubeconfig))
         here.daemon.cli("backup", "create", "b", "--wait")
         prefix = "clusters/bench/backups/b/"
@@ -50,8 +52,9 @@ def main():
             there.daemon.s3().create_bucket(Bucket=bucket)
         secret = here.directory / "secret"
         secret.write_text(there.daemon.secret_key)
-        here.daemon.cli("site", "add", "dr", "--endpoint", there.daemon.endpoint, "--bucket", "copies", "--access-key", there.daemon.access_key, "--secret-file", str(secret))
-        theirs = rclone(here.daemon, there.daemon, prefix)
+        here.daemon.cli("site", "add", "dr", "--endpoint", there.daemon.endpoint, "--bucket", "copies", "--access-key", there.daemon.access_key, "--secret-file", str(secret),
+                        "--ca-file", str(authorities))
+        theirs = rclone(here.daemon, there.daemon, prefix, authorities)
         pid = here.daemon.process.pid
         cpu, began = cpu_seconds(pid), time.monotonic()
         here.daemon.cli("copy", "run", "b", "--site", "dr", "--wait")

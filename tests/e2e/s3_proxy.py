@@ -14,6 +14,7 @@ class S3Proxy:
     ("status", code, error_code)   answers so, with S3's error document
     ("drop",)                      passes nothing on and drops the connection
     ("lose",)                      passes it on and drops the connection instead of answering
+    ("bend",)                      passes it on with another byte in the middle of its body
     ("cut", n)                     passes n bytes of the answer's body on and drops the connection
     """
 
@@ -40,6 +41,8 @@ class S3Proxy:
                 if action[0] == "status":
                     self.respond(action[1], [], f"<Error><Code>{action[2]}</Code><Message>on purpose</Message></Error>".encode())
                     return
+                if action[0] == "bend":
+                    body = body[:len(body) // 2] + bytes([body[len(body) // 2] ^ 1]) + body[len(body) // 2 + 1:]
                 connection = http.client.HTTPConnection(server, timeout=60)
                 connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
                 for name, value in self.headers.items():

@@ -154,6 +154,18 @@ class SitesTest(ClusterTest):
                 self.assertTrue(acted)
                 self.assert_whole(f"passes-{number}")
 
+    def test_bytes_that_change_on_their_way(self):
+        for number, file in enumerate(("{}.tar.gz", "velero-backup.json")):
+            name = f"bent-{number}"
+            done, acted = self.copy_through(name, lambda method, path: ("bend",) if method == "PUT" and path.endswith(f"/{name}/" + file.format(name)) else None)
+            self.assertEqual(1, done.returncode)
+            self.assertIn("BadDigest", done.stderr)
+            self.assertTrue(acted)
+            self.assertNotIn(f"clusters/prod/backups/{name}/{file.format(name)}", self.objects(self.remote, "far", f"clusters/prod/backups/{name}/"))
+            self.assertNotIn(name, self.units())
+            self.daemon.cli("copy", "run", name, "--site", "proxied", "--wait")
+            self.assert_whole(name)
+
     def test_mishaps_that_stay(self):
         for name, action, reason in (("read-only", ("status", 403, "AccessDenied"), "AccessDenied: on purpose"), ("full", ("status", 507, "InsufficientStorage"), "InsufficientStorage"),
                                      ("wrong-clock", ("status", 403, "RequestTimeTooSkewed"), "RequestTimeTooSkewed"), ("refused", ("status", 400, "InvalidRequest"), "InvalidRequest")):
@@ -167,6 +179,35 @@ class SitesTest(ClusterTest):
                 self.assertIn(reason, self.daemon.cli("copies", "list", "--site", "proxied").stdout)
                 self.daemon.cli("copy", "run", name, "--site", "proxied", "--wait")
                 self.assert_whole(name)
+
+    def test_a_restore_straight_from_a_site(self):
+        """Nothing of the restore point is here any more, and nothing of it comes back."""
+        self.back_up("straight")
+        self.daemon.cli("copy", "run", "straight", "--site", "dr", "--wait")
+        self.daemon.cli("backup", "delete", "straight")
+        self.assertEqual({}, self.objects(self.s3, "holdfast", "clusters/prod/backups/straight/"))
+        into = ("--backup", "straight", "--from-site", "dr", "--namespace-mappings", "shop:from-afar")
+        self.assertIn("created: ", self.daemon.cli("restore", "plan", *into).stdout)
+        self.daemon.cli("restore", "create", "afar", *into, "--wait")
+        data = lambda namespace: {i["metadata"]["name"]: i["data"] for i in self.cluster.objects("-n", namespace, "configmaps") if i["metadata"]["name"] != "kube-root-ca.crt"}
+        self.assertEqual(200, len(data("from-afar")))
+        self.assertEqual(data("shop"), data("from-afar"))
+        self.assertEqual({}, self.objects(self.s3, "holdfast", "clusters/prod/backups/straight/"))
+        for arguments, reason in ((("--backup", "none", "--from-site", "dr"), 'the site has no copy of backup "none" of cluster "prod"'), (("--backup", "straight", "--from-site", "nowhere"), 'no site "nowhere"'),
+                                  (("--backup", "straight", "--from-site", "dr", "--from-cluster", "other"), 'the site has no copy of backup "straight" of cluster "other"'),
+                                  (("--from-schedule", "s", "--from-site", "dr"), "a restore from a site names its backup")):
+            refused = self.daemon.cli("restore", "create", "wrong", *arguments, check=False)
+            self.assertEqual(1, refused.returncode)
+            self.assertIn(reason, refused.stderr)
+        # What lies there is not what was copied: nothing is written.
+        key = "clusters/prod/backups/straight/straight.tar.gz"
+        body = bytearray(self.remote.get_object(Bucket="far", Key=key)["Body"].read())
+        body[len(body) // 2] ^= 1
+        self.remote.put_object(Bucket="far", Key=key, Body=bytes(body))
+        self.addCleanup(self.daemon.cli, "copies", "remove", "straight", "--site", "dr")
+        failed = self.daemon.cli("restore", "create", "bent", "--backup", "straight", "--from-site", "dr", "--namespace-mappings", "shop:bent", "--wait", check=False)
+        self.assertEqual(1, failed.returncode, failed.stdout)
+        self.assertNotIn("namespace/bent", self.cluster.kubectl("get", "namespaces", "-o", "name"))
 
     def test_a_site_whose_clock_is_wrong(self):
         """What it refuses is signed again by its own clock."""

@@ -132,7 +132,7 @@ Result<std::string> MemoryRemote::create_upload(const RemotePut& request) {
   return id;
 }
 
-Result<RemotePart> MemoryRemote::put_part(const std::string& key, const std::string& upload_id, uint32_t number, std::string_view body) {
+Result<RemotePart> MemoryRemote::put_part(const std::string& key, const std::string& upload_id, uint32_t number, std::string_view body, const std::string&) {
   HF_TRY(const Mishap m, enter("put_part " + key));
   const std::string got = arrived(m, body);
   std::lock_guard lock(mutex_);

@@ -44,7 +44,7 @@ class MemoryRemote final : public RemoteStore {
   Result<void> remove(const std::string& key) override;
   Result<Pairs> tags(const std::string&) override { return Pairs(); }
   Result<std::string> create_upload(const RemotePut& request) override;
-  Result<RemotePart> put_part(const std::string& key, const std::string& upload_id, uint32_t number, std::string_view body) override;
+  Result<RemotePart> put_part(const std::string& key, const std::string& upload_id, uint32_t number, std::string_view body, const std::string& md5 = "") override;
   Result<std::string> complete_upload(const std::string& key, const std::string& upload_id, const std::vector<RemotePart>& parts) override;
   Result<void> abort_upload(const std::string& key, const std::string& upload_id) override;
   Result<std::vector<RemoteUpload>> uploads(const std::string& prefix) override;
