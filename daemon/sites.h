@@ -106,8 +106,9 @@ class SiteService {
 
   // Returns when it stands in line. kAlreadyExists: it does so already, or the site has it.
   virtual Result<void> start_copy(const std::string& site, const std::string& cluster, const std::string& backup) = 0;
-  // Every byte of a copy is read again and compared with what was copied. Returns when it stands in line.
-  virtual Result<void> check_copy(const std::string& site, const std::string& cluster, const std::string& backup) = 0;
+  // Every byte of a copy is read again and compared with what was copied; of the repositories with its volumes' data only where
+  // `volumes` says so: else whether each blob is there, with its size. Returns when it stands in line.
+  virtual Result<void> check_copy(const std::string& site, const std::string& cluster, const std::string& backup, bool volumes) = 0;
   // Brings a copy back. It stays here until it is deleted by hand, whatever rule or TTL it has. Returns when it stands in line.
   // With `volumes` the repositories that hold the data of its volumes, too. kAlreadyExists: it is here.
   virtual Result<void> start_fetch(const std::string& site, const std::string& cluster, const std::string& backup, bool volumes) = 0;

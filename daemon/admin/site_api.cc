@@ -86,7 +86,7 @@ Result<HttpResponse> serve_copies(SiteService& sites, const AdminCall& c) {
     return json_response(json::object(), 202);
   }
   if (c.is("POST", 7) && c.path[6] == "verify") {
-    HF_CHECK(sites.check_copy(site, c.path[4], c.path[5]));
+    HF_CHECK(sites.check_copy(site, c.path[4], c.path[5], true));
     return json_response(json::object(), 202);
   }
   if (c.is("DELETE", 6)) {

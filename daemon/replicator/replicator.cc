@@ -179,11 +179,12 @@ Result<SiteUnit> Replicator::unit_at(RemoteStore& site, const std::string& clust
   return *found;
 }
 
-Result<void> Replicator::check_copy(const std::string& site, const std::string& cluster, const std::string& backup) {
+Result<void> Replicator::check_copy(const std::string& site, const std::string& cluster, const std::string& backup, bool volumes) {
   HF_TRY(const auto queue, queue_of(site));
   CopyJob job;
   HF_TRY(job.unit, unit_at(queue->store(), cluster, backup));
   job.kind = CopyJob::Kind::kCheck;
+  job.volumes = volumes;
   return queue->add(std::move(job));
 }
 

@@ -62,7 +62,7 @@ class Replicator final : public SiteService {
   std::vector<std::string> alarms() const override;
   Result<std::vector<CopyStatus>> transfers(const std::string& site) override;
   Result<SiteCopies> copies(const std::string& site) override;
-  Result<void> check_copy(const std::string& site, const std::string& cluster, const std::string& backup) override;
+  Result<void> check_copy(const std::string& site, const std::string& cluster, const std::string& backup, bool volumes) override;
   Result<void> remove_copy(const std::string& site, const std::string& cluster, const std::string& backup) override;
 
  private:

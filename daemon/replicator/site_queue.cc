@@ -111,7 +111,7 @@ void SiteQueue::copy(const std::shared_ptr<Entry>& entry, const std::stop_token&
 
 void SiteQueue::check(const std::shared_ptr<Entry>& entry, const std::stop_token& stop) {
   const SiteUnit& unit = entry->job.unit;
-  const Result<std::vector<std::string>> wrong = check_unit(*store_, unit, entry->progress, stop);
+  const Result<std::vector<std::string>> wrong = check_unit(*store_, unit, entry->job.volumes, entry->progress, stop);
   std::lock_guard lock(mutex_);
   if (!wrong) return fail(*entry, "its copy cannot be checked", wrong.error());
   entry->status.state = wrong->empty() ? "whole" : "damaged";

@@ -18,7 +18,7 @@ struct CopyJob {
   Kind kind = Kind::kCopy;
   CopySource source;  // of a copy that is fetched: where to
   SiteUnit unit;
-  bool volumes = true;  // of a copy that is fetched: with their data
+  bool volumes = true;  // of a copy that is fetched or checked: their data, too
 };
 
 // May this appliance write to the site? An error says why not.

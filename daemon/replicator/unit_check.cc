@@ -1,12 +1,15 @@
 #include "daemon/replicator/unit_check.h"
 
 #include "daemon/replicator/copy_plan.h"
+#include "daemon/replicator/object_sender.h"
 #include "daemon/replicator/part_digests.h"
 #include "daemon/replicator/repository_list.h"
 
 namespace holdfast {
 
 namespace {
+
+constexpr size_t kNamed = 1000;
 
 Result<std::string> etag_there(RemoteStore& site, const std::string& key, const UnitObject& o, CopyProgress& progress, const std::stop_token& stop) {
   PartDigests digest(o);
@@ -23,7 +26,7 @@ Result<std::string> etag_there(RemoteStore& site, const std::string& key, const 
 
 class UnitCheck {
  public:
-  UnitCheck(RemoteStore& site, const SiteUnit& unit, CopyProgress& progress, const std::stop_token& stop) : site_(site), unit_(unit), progress_(progress), stop_(stop) {}
+  UnitCheck(RemoteStore& site, const SiteUnit& unit, bool volumes, CopyProgress& progress, const std::stop_token& stop) : site_(site), unit_(unit), volumes_(volumes), progress_(progress), stop_(stop) {}
 
   Result<std::vector<std::string>> run() {
     HF_TRY(const UnitContents contents, read_marker(site_, unit_));
@@ -31,10 +34,11 @@ class UnitCheck {
     for (const UnitObject& o : contents.objects) progress_.bytes += o.size_bytes;
     for (const RepositoryRef& r : contents.repositories) {
       progress_.objects += r.blobs;
-      progress_.bytes += r.size_bytes;
+      if (volumes_) progress_.bytes += r.size_bytes;
     }
     for (const UnitObject& o : contents.objects) HF_CHECK(check(o, "clusters/" + unit_.cluster + "/" + o.key));
     for (const RepositoryRef& r : contents.repositories) HF_CHECK(check(r));
+    if (unnamed_ > 0) wrong_.push_back("and " + std::to_string(unnamed_) + " more");
     return std::move(wrong_);
   }
 
@@ -43,10 +47,11 @@ class UnitCheck {
     const auto list = read_list(site_, unit_, ref);
     if (!list && list.error().code() != Code::kCorrupt) return std::unexpected(list.error());
     if (!list) {
-      wrong_.push_back(list.error().message());
+      note(list.error().message());
       return {};
     }
     const RepositoryPlace place(unit_.cluster, ref.name);
+    if (!volumes_) return look_for(place, *list);
     for (const auto* blobs : {&list->packs, &list->indexes}) {
       for (const UnitObject& o : *blobs) HF_CHECK(check(o, place.key_of(o)));
     }
@@ -55,16 +60,35 @@ class UnitCheck {
     return {};
   }
 
+  void note(std::string problem) {
+    if (wrong_.size() < kNamed) wrong_.push_back(std::move(problem));
+    else ++unnamed_;
+  }
+
+  Result<void> look_for(const RepositoryPlace& place, const RepositoryList& list) {
+    for (const auto& [blobs, prefix] : {std::pair(&list.packs, place.unit_prefix()), std::pair(&list.indexes, place.index_prefix())}) {
+      HF_TRY(const auto there, list_by_key(site_, prefix + place.repository() + "/"));
+      for (const UnitObject& o : *blobs) {
+        const auto found = there.find(place.key_of(o));
+        (void)has_its_size(o, found == there.end() ? nullptr : &found->second);
+      }
+    }
+    progress_.objects_done += list.blobs();
+    return {};
+  }
+
+  bool has_its_size(const UnitObject& o, const RemoteObject* there) {
+    if (there == nullptr) note(o.key + " is missing");
+    else if (there->size_bytes != o.size_bytes) note(o.key + " has " + std::to_string(there->size_bytes) + " bytes instead of " + std::to_string(o.size_bytes));
+    return there != nullptr && there->size_bytes == o.size_bytes;
+  }
+
   Result<void> check(const UnitObject& o, const std::string& key) {
     const auto there = site_.head(key);
     if (!there && there.error().code() != Code::kNotFound) return std::unexpected(there.error());
-    if (!there) {
-      wrong_.push_back(o.key + " is missing");
-    } else if (there->size_bytes != o.size_bytes) {
-      wrong_.push_back(o.key + " has " + std::to_string(there->size_bytes) + " bytes instead of " + std::to_string(o.size_bytes));
-    } else {
+    if (has_its_size(o, there ? &*there : nullptr)) {
       HF_TRY(const std::string etag, etag_there(site_, key, o, progress_, stop_));
-      if (etag != o.etag) wrong_.push_back(o.key + " has other bytes than were copied");
+      if (etag != o.etag) note(o.key + " has other bytes than were copied");
     }
     ++progress_.objects_done;
     return {};
@@ -72,15 +96,17 @@ class UnitCheck {
 
   RemoteStore& site_;
   const SiteUnit& unit_;
+  const bool volumes_;
   CopyProgress& progress_;
   const std::stop_token& stop_;
-  std::vector<std::string> wrong_;
+  std::vector<std::string> wrong_;  // the first of them
+  uint64_t unnamed_ = 0;
 };
 
 }  // namespace
 
-Result<std::vector<std::string>> check_unit(RemoteStore& site, const SiteUnit& unit, CopyProgress& progress, const std::stop_token& stop) {
-  return UnitCheck(site, unit, progress, stop).run();
+Result<std::vector<std::string>> check_unit(RemoteStore& site, const SiteUnit& unit, bool volumes, CopyProgress& progress, const std::stop_token& stop) {
+  return UnitCheck(site, unit, volumes, progress, stop).run();
 }
 
 }  // namespace holdfast

@@ -8,8 +8,8 @@
 
 namespace holdfast {
 
-// Blocks; reads every byte. What is wrong, a line an object; empty: everything is there as it was copied. An error: that could not
+// Blocks; reads every byte, of its repositories only with `volumes`: else their blobs are looked for, with their sizes. What is wrong, a line an object; empty: everything is there as it was copied. An error: that could not
 // be found out.
-Result<std::vector<std::string>> check_unit(RemoteStore& site, const SiteUnit& unit, CopyProgress& progress, const std::stop_token& stop);
+Result<std::vector<std::string>> check_unit(RemoteStore& site, const SiteUnit& unit, bool volumes, CopyProgress& progress, const std::stop_token& stop);
 
 }  // namespace holdfast

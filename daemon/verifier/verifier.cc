@@ -266,7 +266,7 @@ Result<void> Verifier::read_copies(VerificationRun& run, const std::stop_token& 
 }
 
 Result<void> Verifier::read_copy(const std::string& site, VerificationRun& run, const std::stop_token& stop) {
-  const auto begun = p_.sites->check_copy(site, run.cluster, run.backup);
+  const auto begun = p_.sites->check_copy(site, run.cluster, run.backup, false);
   if (!begun && begun.error().code() == Code::kNotFound) return {};  // it has not got there yet
   if (!begun && begun.error().code() != Code::kAlreadyExists) return error(begun.error().code(), "its copy at site \"" + site + "\" cannot be read: " + begun.error().message());
   for (;;) {

@@ -241,7 +241,7 @@ TEST_F(CopyTest, NoBackupNoCopy) {
 TEST_F(CopyTest, ACheckReadsEveryByte) {
   ASSERT_TRUE(copy());
   CopyProgress progress;
-  auto wrong = check_unit(site_, unit_, progress, {});
+  auto wrong = check_unit(site_, unit_, true, progress, {});
   ASSERT_TRUE(wrong) << wrong.error().message();
   EXPECT_TRUE(wrong->empty()) << wrong->front();
   EXPECT_EQ(progress.bytes, progress.bytes_done);
@@ -254,7 +254,7 @@ TEST_F(CopyTest, ACheckReadsEveryByte) {
   }
   site_.set(kPrefix + "backups/b/small-8", "short");
   ASSERT_TRUE(site_.remove(kPrefix + "backups/b/small-7"));
-  wrong = check_unit(site_, unit_, progress, {});
+  wrong = check_unit(site_, unit_, true, progress, {});
   ASSERT_TRUE(wrong);
   std::sort(wrong->begin(), wrong->end());
   EXPECT_EQ((std::vector<std::string>{"backups/b/large has other bytes than were copied", "backups/b/small-7 is missing", "backups/b/small-8 has 5 bytes instead of 296",

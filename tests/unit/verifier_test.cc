@@ -53,7 +53,7 @@ class Trials final : public PointTrials {
 // The backups of one cluster, and the copies of one site.
 class World final : public SiteService {
  public:
-  Result<void> check_copy(const std::string& site, const std::string&, const std::string& backup) override {
+  Result<void> check_copy(const std::string& site, const std::string&, const std::string& backup, bool) override {
     checked.push_back(site + "/" + backup);
     return begins;
   }
