@@ -204,6 +204,13 @@ Result<void> remove_copy(const CliContext& c, const SiteArguments& a) {
   return call_quietly(c, "DELETE", "/v1/sites/" + a.site + "/copies/" + cluster + "/" + a.backup, nullptr, "removed");
 }
 
+// Which copy a command is about.
+void name_copy(CLI::App& command, const std::shared_ptr<SiteArguments>& a) {
+  command.add_option("BACKUP", a->backup)->required();
+  command.add_option("--site", a->site)->required();
+  command.add_option("--cluster", a->cluster, "whose; needed where there are several");
+}
+
 void add_copy_commands(CLI::App& app, CliContext& c, const std::shared_ptr<SiteArguments>& a) {
   auto* copy_group = app.add_subcommand("copy", "Copying restore points to other sites");
   copy_group->require_subcommand(1);
@@ -220,26 +227,18 @@ void add_copy_commands(CLI::App& app, CliContext& c, const std::shared_ptr<SiteA
   list_command->callback([&c, a] { c.run = [&c, a] { return list_copies(c, *a); }; });
   copies->add_subcommand("status", "What policies want copied: how much of it is there, how much is still due")->callback([&c] { c.run = [&c] { return copies_status(c); }; });
   auto* verify_command = copies->add_subcommand("verify", "Read every byte of a copy and compare it with what was copied; exit code 1 unless it is whole");
-  verify_command->add_option("BACKUP", a->backup)->required();
-  verify_command->add_option("--site", a->site)->required();
-  verify_command->add_option("--cluster", a->cluster, "whose; needed where there are several");
+  name_copy(*verify_command, a);
   verify_command->callback([&c, a] { c.run = [&c, a] { return verify(c, *a); }; });
   auto* fetch_command = copies->add_subcommand("fetch", "Bring a copy back from a site, and wait for it");
-  fetch_command->add_option("BACKUP", a->backup)->required();
-  fetch_command->add_option("--site", a->site)->required();
-  fetch_command->add_option("--cluster", a->cluster, "whose; needed where there are several");
+  name_copy(*fetch_command, a);
   fetch_command->add_flag("--without-volumes", a->without_volumes, "leave the data of its volumes there");
   fetch_command->callback([&c, a] { c.run = [&c, a] { return fetch(c, *a); }; });
   auto* layout = copies->add_subcommand("lay-out", "Lay a copy out in a prefix of its own at the site, with the data of its volumes, for Velero to restore from; needed where it is not the newest");
-  layout->add_option("BACKUP", a->backup)->required();
-  layout->add_option("--site", a->site)->required();
-  layout->add_option("--cluster", a->cluster, "whose; needed where there are several");
+  name_copy(*layout, a);
   layout->add_flag("--remove", a->remove_layout, "remove that prefix again");
   layout->callback([&c, a] { c.run = [&c, a] { return lay_out(c, *a); }; });
   auto* remove = copies->add_subcommand("remove", "Remove a copy from a site");
-  remove->add_option("BACKUP", a->backup)->required();
-  remove->add_option("--site", a->site)->required();
-  remove->add_option("--cluster", a->cluster, "whose; needed where there are several");
+  name_copy(*remove, a);
   remove->callback([&c, a] { c.run = [&c, a] { return remove_copy(c, *a); }; });
 }
 

@@ -53,7 +53,7 @@ Result<void> write_record(RemoteStore& site, const RepositoryPlace& place, const
 
 // Somebody may have a repository of his own there.
 Result<void> nobody_elses(RemoteStore& site, const RepositoryPlace& place, const LiveRecord& ours, const RepositoryList& list) {
-  const std::string opener = place.repository() + "/kopia.repository";
+  const std::string opener = list.opener();
   if (ours.own.contains(opener)) return {};
   const auto there = site.get(place.unit_prefix() + opener, kMaxOwnBytes);
   if (!there && there.error().code() == Code::kNotFound) return {};
@@ -82,17 +82,12 @@ Result<void> put_indexes(RemoteStore& site, const RepositoryPlace& place, const 
   }
 }
 
-// kopia.repository, by which it is opened, last.
 Result<void> put_own(RemoteStore& site, const RepositoryPlace& place, const RepositoryList& list) {
-  const std::string opener = place.repository() + "/kopia.repository";
-  for (const bool last : {false, true}) {
-    for (const auto& [name, bytes] : list.own) {
-      if ((name == opener) != last) continue;
-      const std::string key = place.unit_prefix() + name;
-      HF_CHECK(site.put({.key = key}, bytes));
-      HF_TRY(const std::string there, site.get(key, kMaxOwnBytes));
-      if (there != bytes) return error(Code::kCorrupt, site.place().url + "/" + site.place().bucket + "/" + key + " has other bytes than were sent");
-    }
+  for (const auto& [name, bytes] : list.own_opener_last()) {
+    const std::string key = place.unit_prefix() + name;
+    HF_CHECK(site.put({.key = key}, bytes));
+    HF_TRY(const std::string there, site.get(key, kMaxOwnBytes));
+    if (there != bytes) return error(Code::kCorrupt, site.place().url + "/" + site.place().bucket + "/" + key + " has other bytes than were sent");
   }
   return {};
 }

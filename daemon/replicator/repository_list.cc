@@ -124,6 +124,12 @@ uint64_t RepositoryList::size_bytes() const {
   return sum;
 }
 
+std::vector<std::pair<std::string, std::string>> RepositoryList::own_opener_last() const {
+  std::vector<std::pair<std::string, std::string>> ordered(own.begin(), own.end());
+  std::stable_partition(ordered.begin(), ordered.end(), [this](const auto& entry) { return entry.first != opener(); });
+  return ordered;
+}
+
 Result<std::string> list_body(const RepositoryList& list) {
   std::string body = std::string(kHeader) + list.repository + "\n";
   const auto add = [&](const char* kind, const std::vector<UnitObject>& blobs) -> Result<void> {

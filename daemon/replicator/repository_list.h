@@ -34,6 +34,9 @@ struct RepositoryList {
 
   uint64_t blobs() const { return packs.size() + indexes.size() + own.size(); }
   uint64_t size_bytes() const;
+  std::string opener() const { return repository + "/kopia.repository"; }  // of `own`: by it the repository is opened
+  // Of `own`, in the order in which it is written: the opener last, when everything else is there.
+  std::vector<std::pair<std::string, std::string>> own_opener_last() const;
 };
 
 // Text, a line a blob. What it cannot name is kInvalidArgument; more than kMaxListBytes is kOutOfSpace.

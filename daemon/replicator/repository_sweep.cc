@@ -4,7 +4,6 @@
 #include <set>
 
 #include "daemon/replicator/live_repository.h"
-#include "storage/base/digest.h"
 #include "storage/base/log.h"
 #include "storage/base/text.h"
 

@@ -1,12 +1,10 @@
 #include "daemon/replicator/unit_fetcher.h"
 
-#include <mutex>
-#include <optional>
 #include <set>
-#include <thread>
 
 #include "daemon/replicator/copy_plan.h"
 #include "daemon/replicator/repository_list.h"
+#include "daemon/replicator/side_by_side.h"
 #include "storage/base/digest.h"
 
 namespace holdfast {
@@ -87,44 +85,20 @@ class UnitFetcher {
     }
   }
 
-  // kopia.repository, by which it is opened, last.
   Result<void> fetch_own(const RepositoryList& list) {
-    const std::string opener = list.repository + "/kopia.repository";
-    for (const bool last : {false, true}) {
-      for (const auto& [name, bytes] : list.own) {
-        if ((name == opener) != last) continue;
-        HF_TRY(auto sink, into_.store->open_body(into_.bucket, bytes.size()));
-        HF_CHECK(sink->append(as_bytes(bytes)));
-        HF_CHECK(put(name, hex(as_bytes(Digest::of(DigestKind::kMd5, as_bytes(bytes)))), std::move(sink)));
-        progress_.bytes_done += bytes.size();
-        ++progress_.objects_done;
-      }
+    for (const auto& [name, bytes] : list.own_opener_last()) {
+      HF_TRY(auto sink, into_.store->open_body(into_.bucket, bytes.size()));
+      HF_CHECK(sink->append(as_bytes(bytes)));
+      HF_CHECK(put(name, hex(as_bytes(Digest::of(DigestKind::kMd5, as_bytes(bytes)))), std::move(sink)));
+      progress_.bytes_done += bytes.size();
+      ++progress_.objects_done;
     }
     return {};
   }
 
   Result<void> fetch_data() {
     const uint64_t wanted = std::min<uint64_t>(limits_.transfers, std::max<uint64_t>(limits_.memory_bytes / kPartBytes, 1));
-    {
-      std::vector<std::jthread> threads;
-      for (size_t i = 0; i < std::min<size_t>(wanted, data_.size()); ++i) threads.emplace_back([this] { work(); });
-    }
-    std::lock_guard lock(mutex_);
-    if (failed_) return std::unexpected(*failed_);
-    return {};
-  }
-
-  void work() {
-    for (;;) {
-      const size_t index = next_++;
-      if (index >= data_.size()) return;
-      const auto done = fetch(data_[index]);
-      if (done) continue;
-      next_ = data_.size();
-      std::lock_guard lock(mutex_);
-      if (!failed_) failed_ = done.error();
-      return;
-    }
+    return side_by_side(data_.size(), wanted, [this](size_t index) { return fetch(data_[index]); });
   }
 
   Result<void> fetch(const Wanted& wanted) {
@@ -223,9 +197,6 @@ class UnitFetcher {
   const std::string document_;
   std::vector<RepositoryList> repositories_;
   std::vector<Wanted> data_;
-  std::atomic<size_t> next_{0};
-  std::mutex mutex_;
-  std::optional<Status> failed_;
 };
 
 }  // namespace

@@ -1,12 +1,8 @@
 #include "daemon/replicator/unit_layout.h"
 
-#include <algorithm>
-#include <mutex>
-#include <optional>
-#include <thread>
-
 #include "daemon/replicator/object_sender.h"
 #include "daemon/replicator/repository_list.h"
+#include "daemon/replicator/side_by_side.h"
 #include "storage/base/names.h"
 #include "storage/base/text.h"
 
@@ -87,41 +83,23 @@ class UnitLayout {
   }
 
   Result<void> copy(const std::vector<const Piece*>& missing) {
-    next_ = 0;
-    {
-      std::vector<std::jthread> threads;
-      for (size_t i = 0; i < std::min<size_t>(std::max(limits_.transfers, 1U), missing.size()); ++i) threads.emplace_back([&] { work(missing); });
-    }
-    if (failed_) return std::unexpected(*failed_);
+    return side_by_side(missing.size(), limits_.transfers, [&](size_t index) { return copy(*missing[index]); });
+  }
+
+  Result<void> copy(const Piece& p) {
+    if (stop_.stop_requested()) return error(Code::kUnavailable, "it was stopped");
+    const auto copied = site_.copy(p.key, prefix_ + p.name);
+    if (!copied && copied.error().is(Code::kNotFound, Subject::kKey)) return error(Code::kCorrupt, p.key + " is not at the site any more");
+    if (!copied) return std::unexpected(copied.error());
+    ++progress_.objects_done;
+    progress_.bytes_done += p.size_bytes;
     return {};
   }
 
-  void work(const std::vector<const Piece*>& missing) {
-    for (size_t index = next_++; index < missing.size(); index = next_++) {
-      const Piece& p = *missing[index];
-      auto copied = stop_.stop_requested() ? Result<std::string>(error(Code::kUnavailable, "it was stopped")) : site_.copy(p.key, prefix_ + p.name);
-      if (copied) {
-        ++progress_.objects_done;
-        progress_.bytes_done += p.size_bytes;
-        continue;
-      }
-      next_ = missing.size();
-      std::lock_guard lock(mutex_);
-      const bool gone = copied.error().is(Code::kNotFound, Subject::kKey);
-      if (!failed_) failed_ = gone ? Status(Code::kCorrupt, p.key + " is not at the site any more") : copied.error();
-      return;
-    }
-  }
-
-  // kopia.repository, by which it is opened, last.
   Result<void> put_own(const RepositoryList& list) {
-    const std::string opener = list.repository + "/kopia.repository";
-    for (const bool last : {false, true}) {
-      for (const auto& [name, bytes] : list.own) {
-        if ((name == opener) != last) continue;
-        HF_CHECK(site_.put({.key = prefix_ + name}, bytes));
-        ++progress_.objects_done;
-      }
+    for (const auto& [name, bytes] : list.own_opener_last()) {
+      HF_CHECK(site_.put({.key = prefix_ + name}, bytes));
+      ++progress_.objects_done;
     }
     return {};
   }
@@ -134,9 +112,6 @@ class UnitLayout {
   const std::string prefix_, document_;
   std::vector<Piece> pieces_;
   std::vector<RepositoryList> repositories_;  // their kopia.*
-  std::atomic<size_t> next_{0};
-  std::mutex mutex_;
-  std::optional<Status> failed_;
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "daemon/replicator/part_digests.h"
+#include "storage/read_only_objects.h"
 
 namespace holdfast {
 
@@ -59,9 +60,9 @@ class UnitReader final : public ObjectReader {
   std::string window_;
 };
 
-class UnitObjectStore final : public ObjectStore {
+class UnitObjectStore final : public ReadOnlyObjects {
  public:
-  UnitObjectStore(std::shared_ptr<RemoteStore> site, std::map<std::string, UnitObject> objects) : site_(std::move(site)), objects_(std::move(objects)) {}
+  UnitObjectStore(std::shared_ptr<RemoteStore> site, std::map<std::string, UnitObject> objects) : ReadOnlyObjects("a copy at a site can only be read"), site_(std::move(site)), objects_(std::move(objects)) {}
 
   Result<std::unique_ptr<ObjectReader>> get(const std::string&, const std::string& key, const VersionRef&) override {
     const auto found = objects_.find(key);
@@ -85,21 +86,7 @@ class UnitObjectStore final : public ObjectStore {
     return page;
   }
 
-  Result<std::unique_ptr<BodySink>> open_body(const std::string&, uint64_t) override { return no(); }
-  Result<ObjectInfo> put(PutRequest, std::unique_ptr<BodySink>) override { return no(); }
-  Result<std::vector<Result<RemoveResult>>> remove(const std::string&, std::vector<RemoveRequest>) override { return no(); }
-  Result<ObjectInfo> change_attributes(const std::string&, const std::string&, const VersionRef&, AttributeChange) override { return no(); }
-  Result<Upload> create_upload(UploadRequest) override { return no(); }
-  Result<PartInfo> put_part(const std::string&, const std::string&, const std::string&, PartInfo, std::unique_ptr<BodySink>) override { return no(); }
-  Result<ObjectInfo> complete_upload(CompleteRequest) override { return no(); }
-  Result<Upload> upload(const std::string&, const std::string&, const std::string&) override { return no(); }
-  Result<void> abort_upload(const std::string&, const std::string&, const std::string&) override { return no(); }
-  Result<UploadPage> list_uploads(const std::string&, UploadQuery) override { return no(); }
-  Result<PartsPage> list_parts(const std::string&, const std::string&, const std::string&, uint32_t, uint32_t) override { return no(); }
-
  private:
-  static std::unexpected<Status> no() { return error(Code::kFailedPrecondition, "a copy at a site can only be read"); }
-
   const std::shared_ptr<RemoteStore> site_;
   const std::map<std::string, UnitObject> objects_;  // by key at the site
 };

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "daemon/services.h"
-#include "storage/object_store.h"
+#include "storage/read_only_objects.h"
 #include "tests/support/scheduler_world.h"
 
 namespace holdfast::test {
@@ -12,28 +12,14 @@ inline const std::string kPointsPrefix = "clusters/c/";
 // What "velero-backup.json" and the archive of a point hold.
 std::string point_body(const std::string& key);
 
-// Read-only: the other calls fail.
-class PointObjects final : public ObjectStore {
+class PointObjects final : public ReadOnlyObjects {
  public:
-  explicit PointObjects(SimulatedClusters& clusters) : clusters_(clusters) {}
+  explicit PointObjects(SimulatedClusters& clusters) : ReadOnlyObjects("not in this test"), clusters_(clusters) {}
 
   Result<std::unique_ptr<ObjectReader>> get(const std::string& bucket, const std::string& key, const VersionRef& version) override;
   Result<ListPage> list(const std::string& bucket, ListQuery query) override;
 
-  Result<std::unique_ptr<BodySink>> open_body(const std::string&, uint64_t) override { return no(); }
-  Result<ObjectInfo> put(PutRequest, std::unique_ptr<BodySink>) override { return no(); }
-  Result<std::vector<Result<RemoveResult>>> remove(const std::string&, std::vector<RemoveRequest>) override { return no(); }
-  Result<ObjectInfo> change_attributes(const std::string&, const std::string&, const VersionRef&, AttributeChange) override { return no(); }
-  Result<Upload> create_upload(UploadRequest) override { return no(); }
-  Result<PartInfo> put_part(const std::string&, const std::string&, const std::string&, PartInfo, std::unique_ptr<BodySink>) override { return no(); }
-  Result<ObjectInfo> complete_upload(CompleteRequest) override { return no(); }
-  Result<Upload> upload(const std::string&, const std::string&, const std::string&) override { return no(); }
-  Result<void> abort_upload(const std::string&, const std::string&, const std::string&) override { return no(); }
-  Result<UploadPage> list_uploads(const std::string&, UploadQuery) override { return no(); }
-  Result<PartsPage> list_parts(const std::string&, const std::string&, const std::string&, uint32_t, uint32_t) override { return no(); }
-
  private:
-  static std::unexpected<Status> no() { return error(Code::kUnimplemented, "not in this test"); }
   // Of the points under this prefix.
   std::vector<std::string> keys(const std::string& prefix) const;
   SimulatedClusters& clusters_;
