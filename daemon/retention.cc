@@ -6,6 +6,7 @@
 #include <map>
 
 #include "daemon/duration.h"
+#include "storage/base/times.h"
 
 namespace holdfast {
 
@@ -80,6 +81,10 @@ TierVerdicts judge(std::vector<TierPoint> points, const RetentionRule& rule, con
     good_seen = good_seen || points[i].good;
     if (ended++ < rule.last) keep(v, "one of the last " + std::to_string(rule.last));
     if (points[i].verified && verified++ < rule.verified) keep(v, "one of the last " + std::to_string(rule.verified) + " that verified");
+    if (points[i].locked_until_ms > now_ms) {
+      keep(v, "locked until " + rfc3339(points[i].locked_until_ms));
+      if (judged.next_ms == 0 || points[i].locked_until_ms < judged.next_ms) judged.next_ms = points[i].locked_until_ms;
+    }
     const int64_t old_ms = points[i].started_ms + rule.keep_for_ms;
     if (rule.keep_for_ms == 0 || old_ms <= now_ms) continue;
     keep(v, "younger than " + length_text(rule.keep_for_ms));

@@ -26,6 +26,7 @@ struct TierPoint {
   bool ended = true;
   bool good = true;  // everything is in it
   bool verified = false;
+  int64_t locked_until_ms = 0;  // nobody can remove it before
 };
 
 struct TierVerdicts {
@@ -33,7 +34,7 @@ struct TierVerdicts {
   int64_t next_ms = 0;  // when one of them will have grown too old; 0: none will
 };
 
-// A verdict for each. Always stay: those that have not ended, and the latest good one. Where a rule asks for one of
+// A verdict for each. Always stay: those that have not ended, that are locked, and the latest good one. Where a rule asks for one of
 // an hour (a day, ...) it is the newest good one of it, else the newest.
 TierVerdicts judge(std::vector<TierPoint> points, const RetentionRule& rule, const std::optional<k8s::TimeZone>& zone, int64_t now_ms);
 

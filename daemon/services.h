@@ -93,6 +93,7 @@ struct RunStatus {
   std::string expires;              // of a restore point
   std::string policy, tier;         // of a restore point: that asked for it
   bool verified = false, doubted = false;  // of a restore point: see k8s/point_evidence.h
+  int64_t locked_until_ms = 0;      // of a restore point: nobody can remove it before; 0: it is not locked
   std::string backup;               // of a restore: what from
   uint64_t total = 0;               // of a restore: how many items it has to see to
   std::vector<std::string> lacks;   // of a restore: what the cluster lacks for it
@@ -149,8 +150,10 @@ class ClusterService {
   virtual Result<std::string> backup_log(const std::string& cluster, const std::string& name) = 0;
   // From this offset on, as much as fits into one answer. kInvalidArgument: behind its end.
   virtual Result<ArchivePiece> backup_archive(const std::string& cluster, const std::string& name, uint64_t offset_bytes) = 0;
-  // Where Velero serves the cluster, Velero is asked to, for what it keeps of volumes goes with it: then it is gone some time later.
+  // kPermissionDenied (kLock): it is locked. Where Velero serves the cluster, Velero is asked to, for what it keeps of volumes goes with it: then it is gone some time later.
   virtual Result<void> delete_backup(const std::string& cluster, const std::string& name) = 0;
+  // Nobody can remove it before that time; a longer lock stays. The data of volumes is not in it.
+  virtual Result<void> lock_backup(const std::string& cluster, const std::string& name, int64_t until_ms) = 0;
   // One that waits or runs ends as failed, soon.
   virtual void cancel_backup(const std::string& cluster, const std::string& name) = 0;
 

@@ -44,11 +44,13 @@ struct SiteUnit {
   std::string policy, tier;             // empty: no policy asked for the backup
   int64_t started_ms = 0, copied_ms = 0;
   int64_t expires_ms = 0;               // 0: no date says so
+  int64_t locked_until_ms = 0;          // nobody can remove it there before; 0: it was not locked
 };
 
 // A copy that something is being done with, or was since the daemon's start, or that failed.
 struct CopyStatus {
-  // "waiting", "copying", "checking", "fetching", "laying out", "clearing"; "failed", "whole", "damaged", "fetched", "laid out", "cleared"
+  // "waiting", "copying", "checking", "fetching", "laying out", "clearing", "unhiding"; "failed", "whole", "damaged", "fetched",
+  // "laid out", "cleared", "unhidden"
   std::string cluster, backup, state, reason;
   uint64_t objects = 0, objects_done = 0, bytes = 0, bytes_done = 0;
   std::vector<std::string> damage;  // what is wrong with a copy that was checked
@@ -74,6 +76,7 @@ struct TierCopy {
   std::string site;
   Mode mode = Mode::kAll;
   RetentionRule retention;  // there
+  int64_t lock_ms = 0;      // locked there for so long after its start; 0: not at all
 };
 
 // The same, for the one who does it.
@@ -123,12 +126,16 @@ class SiteService {
   virtual std::vector<OrderStatus> orders() const = 0;
   // What keeps copies that policies want from being made, a line each.
   virtual std::vector<std::string> alarms() const = 0;
+  // Locked copies that somebody hid: their markers are removed, as far as what is locked can be.
+  virtual Result<std::vector<SiteUnit>> hidden_copies(const std::string& site) = 0;
+  // Brings a locked copy to light, whatever was removed of it or written over it. Returns when it stands in line.
+  virtual Result<void> start_unhiding(const std::string& site, const std::string& cluster, const std::string& backup) = 0;
   // Without a look at the site.
   virtual Result<std::vector<CopyStatus>> transfers(const std::string& site) = 0;
   // What the site holds is read from the site.
   virtual Result<SiteCopies> copies(const std::string& site) = 0;
   // Its marker first, then velero-backup.json, then the rest. Only what bears a marker can be removed. A copy that has
-  // failed is no longer shown.
+  // failed is no longer shown. kPermissionDenied (kLock): it is locked.
   virtual Result<void> remove_copy(const std::string& site, const std::string& cluster, const std::string& backup) = 0;
 };
 

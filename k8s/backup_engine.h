@@ -64,6 +64,7 @@ struct RestorePoint {
   bool kept_by_ttl = false;  // it bears kKeptByTtl: what made it sees to its expiry
   std::string policy, tier;  // that asked for it; empty: none did
   bool verified = false, doubted = false;  // as in PointEvidence
+  int64_t locked_until_ms = 0;  // nobody can remove it before; 0: it is not locked
   // False: Velero made it and has not finished it; it shows a backup when the archive is there, as "Finalizing".
   bool has_ended() const { return !is_being_finished(phase); }
   static bool is_being_finished(std::string_view phase) { return phase.starts_with("Finalizing") || phase.starts_with("WaitingForPluginOperations"); }
@@ -89,8 +90,12 @@ Result<std::vector<RestorePoint>> list_restore_points(const BackupPlace& place);
 Result<std::string> restore_point_document(const BackupPlace& place, const std::string& name);
 // The text of its log, the first 64 MiB. kNotFound; kCorrupt when it cannot be unpacked.
 Result<std::string> restore_point_log(const BackupPlace& place, const std::string& name);
-// velero-backup.json first, so that what is left is no restore point whenever it stops; then the rest.
+// velero-backup.json first, so that what is left is no restore point whenever it stops; then the rest. kPermissionDenied (kLock): it is
+// locked, and nothing was changed.
 Result<void> delete_restore_point(const BackupPlace& place, const std::string& name);
+// Nobody can remove or change it before that time, in compliance mode; a longer lock stays. velero-backup.json comes last, so that its lock says
+// that all is locked. What is found out about it later can still be written beside it. The data of volumes is not in it.
+Result<void> lock_restore_point(const BackupPlace& place, const std::string& name, int64_t until_ms);
 // What a run that failed has left in the directory of a name that is no restore point.
 Result<void> delete_leftovers(const BackupPlace& place, const std::string& name);
 // Object keys of a restore point.

@@ -15,6 +15,8 @@ class RestorePointCatalog {
   // What list_restore_points() gives: as the bucket has it at the time of the call. Several calls for one place share the work.
   Result<std::vector<RestorePoint>> list(const BackupPlace& place);
   void forget(const BackupPlace& place);
+  // One of them was locked, which does not make another version of it.
+  void forget(const BackupPlace& place, const std::string& name);
 
  private:
   // Which versions of its two documents it was made of; 0: there was none.

@@ -25,6 +25,16 @@ struct RemoteObject {
   uint64_t size_bytes = 0;
   std::string etag;      // without quotes; of objects in one piece mostly their MD5
   int64_t modified_ms = 0;
+  int64_t locked_until_ms = 0;  // of what head() gives: nobody can remove it before, in compliance mode; 0: it is not locked so
+};
+
+// One version of an object, or a delete marker, in a bucket that keeps them.
+struct RemoteVersion {
+  std::string key, id;
+  uint64_t size_bytes = 0;
+  std::string etag;
+  int64_t modified_ms = 0;
+  bool is_marker = false, is_latest = false;
 };
 
 struct RemotePage {
@@ -46,6 +56,7 @@ struct RemotePut {
   std::string md5;              // of the body, as hex, where it is known: then the server compares it
   bool only_new = false;        // kFailedPrecondition where there is one already
   std::string only_if_etag;     // kFailedPrecondition where there is none, or another one
+  int64_t locked_until_ms = 0;  // in compliance mode, to the second; the MD5 of a body must be given then
 };
 
 struct RemotePart {
@@ -80,7 +91,8 @@ class RemoteStore {
   // of an original in parts.
   virtual Result<std::string> copy(const std::string& from, const std::string& to) = 0;
   virtual Result<RemotePage> list(const RemoteList& request) = 0;
-  // One that is not there is a success.
+  // One that is not there is a success. In a bucket with Object Lock all of its versions go, the newest last; kPermissionDenied (kLock): one
+  // of them is locked, and what one sees of the object has not changed.
   virtual Result<void> remove(const std::string& key) = 0;
   virtual Result<Pairs> tags(const std::string& key) = 0;
 
@@ -96,6 +108,14 @@ class RemoteStore {
   virtual Result<std::string> versioning() = 0;
   // Is Object Lock on?
   virtual Result<bool> object_lock() = 0;
+  // Nobody can remove what is there now before that time, in compliance mode; a longer lock stays.
+  virtual Result<void> lock(const std::string& key, int64_t until_ms) = 0;
+  // Of all keys with that prefix, by key, newest first.
+  virtual Result<std::vector<RemoteVersion>> versions(const std::string& prefix) = 0;
+  virtual Result<RemoteObject> head_version(const std::string& key, const std::string& version_id) = 0;
+  virtual Result<std::string> get_version(const std::string& key, const std::string& version_id, uint64_t max_bytes) = 0;
+  // For good. kPermissionDenied (kLock): it is locked.
+  virtual Result<void> remove_version(const std::string& key, const std::string& version_id) = 0;
   // How far its clock is ahead of this host's, by its last answer; nothing before the first.
   virtual std::optional<int64_t> clock_ahead_ms() const = 0;
   // What its clock says now, as far as that is known; by it go the times of its objects.

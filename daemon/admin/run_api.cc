@@ -21,6 +21,7 @@ json::object backup_json(const RunStatus& r) {
   o["tier"] = r.tier;
   o["verified"] = r.verified;
   o["doubted"] = r.doubted;
+  o["locked_until"] = time_text(r.locked_until_ms);
   return o;
 }
 

@@ -19,7 +19,8 @@ json::object to_json(const SiteFindings& f) {
 
 json::object to_json(const SiteUnit& u) {
   return {{"cluster", u.cluster}, {"backup", u.backup}, {"source", u.source}, {"policy", u.policy}, {"tier", u.tier},
-          {"started", time_text(u.started_ms)}, {"copied", time_text(u.copied_ms)}, {"expires", time_text(u.expires_ms)}};
+          {"started", time_text(u.started_ms)}, {"copied", time_text(u.copied_ms)}, {"expires", time_text(u.expires_ms)},
+          {"locked_until", time_text(u.locked_until_ms)}};
 }
 
 json::object to_json(const CopyStatus& c) {
@@ -85,6 +86,10 @@ Result<HttpResponse> serve_copies(SiteService& sites, const AdminCall& c) {
     HF_CHECK(sites.start_clearing(site, c.path[4], c.path[5]));
     return json_response(json::object(), 202);
   }
+  if (c.is("POST", 7) && c.path[6] == "unhide") {
+    HF_CHECK(sites.start_unhiding(site, c.path[4], c.path[5]));
+    return json_response(json::object(), 202);
+  }
   if (c.is("POST", 7) && c.path[6] == "verify") {
     HF_CHECK(sites.check_copy(site, c.path[4], c.path[5], true));
     return json_response(json::object(), 202);
@@ -115,6 +120,10 @@ Result<HttpResponse> serve_sites(SiteService& sites, const AdminCall& c) {
   if (c.is("GET", 4) && c.path[3] == "check") {
     HF_TRY(const SiteFindings found, sites.check_site(c.path[2]));
     return json_response(to_json(found));
+  }
+  if (c.is("GET", 4) && c.path[3] == "hidden") {
+    HF_TRY(const auto units, sites.hidden_copies(c.path[2]));
+    return json_response(json::object{{"units", list_json(units, to_json)}});
   }
   if (c.is("GET", 4) && c.path[3] == "transfers") {
     HF_TRY(const auto transfers, sites.transfers(c.path[2]));

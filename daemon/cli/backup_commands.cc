@@ -106,9 +106,9 @@ Result<void> list(const CliContext& c, const BackupArguments& a) {
   std::vector<std::vector<std::string>> rows;
   for (const json::value& b : answer.at("backups").as_array()) {
     rows.push_back({text_at(b, "name"), text_at(b, "phase"), text_at(b, "items"), text_at(b, "warnings"), text_at(b, "errors"),
-                    text_at(b, "started"), text_at(b, "expires"), b.at("doubted").as_bool() ? "FAILED" : b.at("verified").as_bool() ? "yes" : "-"});
+                    text_at(b, "started"), text_at(b, "expires"), b.at("doubted").as_bool() ? "FAILED" : b.at("verified").as_bool() ? "yes" : "-", dash(text_at(b, "locked_until"))});
   }
-  print_table({"BACKUP", "PHASE", "ITEMS", "WARNINGS", "ERRORS", "STARTED", "EXPIRES", "VERIFIED"}, rows);
+  print_table({"BACKUP", "PHASE", "ITEMS", "WARNINGS", "ERRORS", "STARTED", "EXPIRES", "VERIFIED", "LOCKED UNTIL"}, rows);
   print_reasons(answer.at("backups").as_array());
   return {};
 }

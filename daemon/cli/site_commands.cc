@@ -15,7 +15,7 @@ namespace {
 struct SiteArguments {
   std::string name, url, bucket, region = "us-east-1", access_key, secret_file, ca_file;
   std::string site, cluster, backup, bandwidth = "none";
-  bool wait = false, without_volumes = false, remove_layout = false;
+  bool wait = false, without_volumes = false, remove_layout = false, hidden = false;
 };
 
 const char* yes_no(const json::value& findings, const char* key) { return findings.at(key).as_bool() ? "yes" : "no"; }
@@ -71,7 +71,20 @@ Result<void> check(const CliContext& c, const std::string& name) {
   return print_findings(c, name, findings);
 }
 
+Result<void> list_hidden(const CliContext& c, const SiteArguments& a) {
+  HF_TRY(const json::value answer, client_of(c).call("GET", "/v1/sites/" + a.site + "/hidden"));
+  if (c.json()) {
+    print_json(answer);
+    return {};
+  }
+  std::vector<std::vector<std::string>> rows;
+  for (const json::value& u : answer.at("units").as_array()) rows.push_back({text_at(u, "cluster"), text_at(u, "backup"), text_at(u, "started"), text_at(u, "locked_until"), text_at(u, "source")});
+  print_table({"CLUSTER", "BACKUP", "STARTED", "LOCKED UNTIL", "COPIED BY"}, rows);
+  return {};
+}
+
 Result<void> list_copies(const CliContext& c, const SiteArguments& a) {
+  if (a.hidden) return list_hidden(c, a);
   HF_TRY(const json::value answer, client_of(c).call("GET", "/v1/sites/" + a.site + "/copies"));
   if (c.json()) {
     print_json(answer);
@@ -79,13 +92,13 @@ Result<void> list_copies(const CliContext& c, const SiteArguments& a) {
   }
   std::vector<std::vector<std::string>> rows;
   for (const json::value& u : answer.at("units").as_array()) {
-    rows.push_back({text_at(u, "cluster"), text_at(u, "backup"), "there", text_at(u, "started"), text_at(u, "copied"), dash(text_at(u, "expires")), text_at(u, "source")});
+    rows.push_back({text_at(u, "cluster"), text_at(u, "backup"), "there", text_at(u, "started"), text_at(u, "copied"), dash(text_at(u, "expires")), dash(text_at(u, "locked_until")), text_at(u, "source")});
   }
   for (const json::value& u : answer.at("copies").as_array()) {
     const std::string done = std::to_string(number_at(u, "objects_done")) + "/" + std::to_string(number_at(u, "objects"));
-    rows.push_back({text_at(u, "cluster"), text_at(u, "backup"), text_at(u, "state") + (text_at(u, "state") == "copying" ? " " + done : ""), "-", "-", "-", "-"});
+    rows.push_back({text_at(u, "cluster"), text_at(u, "backup"), text_at(u, "state") + (text_at(u, "state") == "copying" ? " " + done : ""), "-", "-", "-", "-", "-"});
   }
-  print_table({"CLUSTER", "BACKUP", "STATE", "STARTED", "COPIED", "EXPIRES", "COPIED BY"}, rows);
+  print_table({"CLUSTER", "BACKUP", "STATE", "STARTED", "COPIED", "EXPIRES", "LOCKED UNTIL", "COPIED BY"}, rows);
   for (const json::value& l : answer.at("layouts").as_array()) {
     std::cout << text_at(l, "backup") << ": laid out under " << text_at(l, "prefix") << (l.at("whole").as_bool() ? "" : ", not wholly") << "\n";
   }
@@ -169,7 +182,7 @@ Result<void> verify(const CliContext& c, const SiteArguments& a) {
   for (const json::value& d : checked.at("damage").as_array()) {
     if (!c.json()) std::cout << text_of(d) << "\n";
   }
-  return error(state == "damaged" ? Code::kCorrupt : Code::kFailedPrecondition, "the copy of \"" + a.backup + "\" at site \"" + a.site + "\" is " + state + ": " + (state == "damaged" ? "remove it there and copy it again" : text_at(checked, "reason")));
+  return error(state == "damaged" ? Code::kCorrupt : Code::kFailedPrecondition, "the copy of \"" + a.backup + "\" at site \"" + a.site + "\" is " + state + ": " + (state == "damaged" ? "remove it there and copy it again or, where it is locked, `holdfast copies unhide` it" : text_at(checked, "reason")));
 }
 
 Result<void> fetch(const CliContext& c, const SiteArguments& a) {
@@ -199,6 +212,22 @@ Result<void> lay_out(const CliContext& c, const SiteArguments& a) {
   return {};
 }
 
+Result<void> unhide(const CliContext& c, const SiteArguments& a) {
+  // The cluster may be known nowhere any more.
+  std::string cluster = a.cluster;
+  if (cluster.empty()) {
+    HF_TRY(cluster, cluster_of(c, ""));
+  }
+  AdminClient client = client_of(c);
+  HF_CHECK(client.call("POST", "/v1/sites/" + a.site + "/copies/" + cluster + "/" + a.backup + "/unhide"));
+  HF_TRY(const json::value done, await_end(client, a, cluster));
+  c.told = c.json();
+  if (c.json()) print_json(done);
+  if (text_at(done, "state") != "unhidden") return error(Code::kFailedPrecondition, "\"" + a.backup + "\" at site \"" + a.site + "\": " + text_at(done, "reason"));
+  if (!c.json()) std::cout << a.backup << " at site " << a.site << " is as it was copied: " << number_at(done, "objects") << " objects\n";
+  return {};
+}
+
 Result<void> remove_copy(const CliContext& c, const SiteArguments& a) {
   HF_TRY(const std::string cluster, cluster_of(c, a.cluster));
   return call_quietly(c, "DELETE", "/v1/sites/" + a.site + "/copies/" + cluster + "/" + a.backup, nullptr, "removed");
@@ -224,6 +253,7 @@ void add_copy_commands(CLI::App& app, CliContext& c, const std::shared_ptr<SiteA
   copies->require_subcommand(1);
   auto* list_command = copies->add_subcommand("list", "What a site holds, read from the site alone; and what is being copied there");
   list_command->add_option("--site", a->site)->required();
+  list_command->add_flag("--hidden", a->hidden, "locked copies that somebody removed as far as he could; `copies unhide` brings them back");
   list_command->callback([&c, a] { c.run = [&c, a] { return list_copies(c, *a); }; });
   copies->add_subcommand("status", "What policies want copied: how much of it is there, how much is still due")->callback([&c] { c.run = [&c] { return copies_status(c); }; });
   auto* verify_command = copies->add_subcommand("verify", "Read every byte of a copy and compare it with what was copied; exit code 1 unless it is whole");
@@ -237,6 +267,9 @@ void add_copy_commands(CLI::App& app, CliContext& c, const std::shared_ptr<SiteA
   name_copy(*layout, a);
   layout->add_flag("--remove", a->remove_layout, "remove that prefix again");
   layout->callback([&c, a] { c.run = [&c, a] { return lay_out(c, *a); }; });
+  auto* unhide_command = copies->add_subcommand("unhide", "Bring a locked copy to light again: remove what stands above its locked versions, delete markers and other bytes");
+  name_copy(*unhide_command, a);
+  unhide_command->callback([&c, a] { c.run = [&c, a] { return unhide(c, *a); }; });
   auto* remove = copies->add_subcommand("remove", "Remove a copy from a site");
   name_copy(*remove, a);
   remove->callback([&c, a] { c.run = [&c, a] { return remove_copy(c, *a); }; });

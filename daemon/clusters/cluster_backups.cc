@@ -3,6 +3,7 @@
 #include <map>
 
 #include "daemon/clusters/cluster_service.h"
+#include "storage/base/times.h"
 
 namespace holdfast {
 
@@ -22,6 +23,7 @@ RunStatus status_of(const k8s::RestorePoint& p) {
   s.errors = p.errors;
   s.policy = p.policy;
   s.tier = p.tier;
+  s.locked_until_ms = p.locked_until_ms;
   s.verified = p.verified;
   s.doubted = p.doubted;
   return s;
@@ -126,6 +128,10 @@ Result<ArchivePiece> LocalClusters::backup_archive(const std::string& cluster, c
 
 Result<void> LocalClusters::delete_backup(const std::string& cluster, const std::string& name) {
   HF_TRY(const RegisteredCluster c, registry_.find(cluster));
+  HF_TRY(const auto point, k8s::find_restore_point(place_of(c.status), name));
+  if (point && point->locked_until_ms > p_.clock->wall_ms()) {
+    return error(Code::kPermissionDenied, Subject::kLock, "backup \"" + name + "\" is locked until " + rfc3339(point->locked_until_ms));
+  }
   HF_CHECK(release_point(*p_.settings, cluster, name));
   const auto server = served(cluster);
   if (server && server->server->status().role == "observing") {
@@ -133,6 +139,14 @@ Result<void> LocalClusters::delete_backup(const std::string& cluster, const std:
     return server->server->delete_by_other(name);
   }
   return k8s::delete_restore_point(place_of(c.status), name);
+}
+
+Result<void> LocalClusters::lock_backup(const std::string& cluster, const std::string& name, int64_t until_ms) {
+  HF_TRY(const RegisteredCluster c, registry_.find(cluster));
+  const k8s::BackupPlace place = place_of(c.status);
+  const auto locked = k8s::lock_restore_point(place, name, until_ms);
+  catalog_.forget(place, name);
+  return locked;
 }
 
 }  // namespace holdfast

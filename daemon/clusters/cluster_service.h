@@ -49,6 +49,7 @@ class LocalClusters final : public ClusterService {
   Result<std::string> backup_log(const std::string& cluster, const std::string& name) override;
   Result<ArchivePiece> backup_archive(const std::string& cluster, const std::string& name, uint64_t offset_bytes) override;
   Result<void> delete_backup(const std::string& cluster, const std::string& name) override;
+  Result<void> lock_backup(const std::string& cluster, const std::string& name, int64_t until_ms) override;
   void cancel_backup(const std::string& cluster, const std::string& name) override { backups_.cancel(cluster, name); }
 
   Result<void> start_restore(const std::string& cluster, const NewRestore& restore) override;

@@ -7,7 +7,7 @@ namespace holdfast {
 
 namespace {
 
-TierPoint point_of(const SiteUnit& unit) { return {unit.backup, unit.started_ms, true, true}; }
+TierPoint point_of(const SiteUnit& unit) { return {unit.backup, unit.started_ms, true, true, false, unit.locked_until_ms}; }
 
 std::set<std::string> kept(const std::vector<RetentionVerdict>& verdicts) {
   std::set<std::string> names;

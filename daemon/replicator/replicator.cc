@@ -5,6 +5,7 @@
 #include "daemon/holds.h"
 #include "daemon/replicator/site_probe.h"
 #include "daemon/replicator/unit_layout.h"
+#include "daemon/replicator/unit_lock.h"
 #include "daemon/replicator/unit_objects.h"
 #include "storage/base/log.h"
 #include "storage/base/names.h"
@@ -144,6 +145,12 @@ Result<CopyJob> Replicator::job_for(const std::string& cluster, const RunStatus&
   return job;
 }
 
+void Replicator::set_ends(SiteUnit& unit, const TierCopy& copy) const {
+  unit.locked_until_ms = lock_end(copy.lock_ms, unit.started_ms, p_.clock->wall_ms());
+  unit.expires_ms = expiry_of(copy.retention, unit.started_ms);
+  if (unit.expires_ms != 0) unit.expires_ms = std::max(unit.expires_ms, unit.locked_until_ms);
+}
+
 Result<void> Replicator::start_copy(const std::string& site, const std::string& cluster, const std::string& backup) {
   HF_TRY(const auto queue, queue_of(site));
   HF_TRY(const RunStatus point, p_.clusters->backup(cluster, backup));
@@ -153,7 +160,7 @@ Result<void> Replicator::start_copy(const std::string& site, const std::string& 
   HF_TRY(CopyJob job, job_for(cluster, point));
   // A policy that wants it there has a say in how long.
   for (const CopyOrder& order : p_.orders()) {
-    if (order.copy.site == site && order.policy == point.policy && order.tier == point.tier) job.unit.expires_ms = expiry_of(order.copy.retention, job.unit.started_ms);
+    if (order.copy.site == site && order.policy == point.policy && order.tier == point.tier) set_ends(job.unit, order.copy);
   }
   return queue->add(std::move(job));
 }
@@ -212,6 +219,20 @@ Result<std::shared_ptr<ObjectStore>> Replicator::open_copy(const std::string& si
   HF_TRY(const auto queue, queue_of(site));
   HF_TRY(const SiteUnit unit, unit_at(queue->store(), cluster, backup));
   return open_unit(queue->shared_store(), unit);
+}
+
+Result<std::vector<SiteUnit>> Replicator::hidden_copies(const std::string& site) {
+  HF_TRY(const auto queue, queue_of(site));
+  return list_hidden_units(queue->store());
+}
+
+Result<void> Replicator::start_unhiding(const std::string& site, const std::string& cluster, const std::string& backup) {
+  HF_TRY(const auto queue, queue_of(site));
+  CopyJob job;
+  job.kind = CopyJob::Kind::kUnhide;
+  job.unit.cluster = cluster;
+  job.unit.backup = backup;
+  return queue->add(std::move(job));
 }
 
 Result<void> Replicator::start_clearing(const std::string& site, const std::string& cluster, const std::string& backup) {
@@ -359,7 +380,10 @@ void Replicator::carry_out(const CopyOrder& order, const Listed& listed, const s
   for (const SiteUnit& u : *listed.units) {
     if (failed.contains(u.backup)) continue;
     known.present.insert(u.backup);
-    if (u.source == p_.appliance_id && u.policy == order.policy && u.tier == order.tier) units.push_back(u);
+    if (u.source != p_.appliance_id || u.policy != order.policy || u.tier != order.tier) continue;
+    // One that should be locked, and is not as yet, is copied again: nothing is sent.
+    const bool lacks_lock = u.locked_until_ms == 0 && lock_end(order.copy.lock_ms, u.started_ms, p_.clock->wall_ms()) != 0;
+    if (!lacks_lock || !by_name.contains(u.backup)) units.push_back(u);
   }
   OrderPlan plan = plan_order(order, points, units, p_.clock->wall_ms());
   known.unwanted.merge(plan.unwanted);
@@ -377,7 +401,7 @@ void Replicator::carry_out(const CopyOrder& order, const Listed& listed, const s
   for (const TierPoint& p : plan.copy) {
     auto job = job_for(order.cluster, *by_name.at(p.name));
     if (!job) continue;
-    job->unit.expires_ms = expiry_of(order.copy.retention, p.started_ms);
+    set_ends(job->unit, order.copy);
     (void)(*queue)->add(std::move(*job));  // one that stands in line already
   }
   for (const SiteUnit& u : plan.remove) {

@@ -56,6 +56,8 @@ class Replicator final : public SiteService {
   Result<void> start_copy(const std::string& site, const std::string& cluster, const std::string& backup) override;
   Result<void> start_fetch(const std::string& site, const std::string& cluster, const std::string& backup, bool volumes) override;
   Result<void> start_layout(const std::string& site, const std::string& cluster, const std::string& backup) override;
+  Result<std::vector<SiteUnit>> hidden_copies(const std::string& site) override;
+  Result<void> start_unhiding(const std::string& site, const std::string& cluster, const std::string& backup) override;
   Result<void> start_clearing(const std::string& site, const std::string& cluster, const std::string& backup) override;
   Result<std::shared_ptr<ObjectStore>> open_copy(const std::string& site, const std::string& cluster, const std::string& backup) override;
   std::vector<OrderStatus> orders() const override;
@@ -90,6 +92,7 @@ class Replicator final : public SiteService {
   static std::set<std::string> failed_copies(const SiteQueue& queue, const std::string& cluster, const std::vector<TierPoint>& points);
   void carry_out(const CopyOrder& order, const Listed& listed, const std::stop_token& stop);
   void sweep_daily(const std::string& site, const std::string& cluster);
+  void set_ends(SiteUnit& unit, const TierCopy& copy) const;
   Result<CopyJob> job_for(const std::string& cluster, const RunStatus& point) const;
 
   const ReplicatorParts p_;

@@ -6,6 +6,7 @@
 #include "daemon/replicator/unit_check.h"
 #include "daemon/replicator/unit_fetcher.h"
 #include "daemon/replicator/unit_layout.h"
+#include "daemon/replicator/unit_lock.h"
 #include "storage/base/log.h"
 
 namespace holdfast {
@@ -21,6 +22,7 @@ const char* running_state(CopyJob::Kind kind) {
     case CopyJob::Kind::kFetch: return "fetching";
     case CopyJob::Kind::kLayOut: return "laying out";
     case CopyJob::Kind::kClear: return "clearing";
+    case CopyJob::Kind::kUnhide: return "unhiding";
   }
   return "";
 }
@@ -76,6 +78,7 @@ void SiteQueue::work(const std::stop_token& stop) {
       case CopyJob::Kind::kFetch: fetch(entry, stop); break;
       case CopyJob::Kind::kLayOut: lay_out(entry, stop); break;
       case CopyJob::Kind::kClear: clear(entry); break;
+      case CopyJob::Kind::kUnhide: unhide(entry, stop); break;
     }
   }
 }
@@ -150,6 +153,17 @@ void SiteQueue::clear(const std::shared_ptr<Entry>& entry) {
   std::lock_guard lock(mutex_);
   if (!done) return fail(*entry, "what is laid out of it cannot be removed", done.error());
   entry->status.state = "cleared";
+  forget_oldest();
+}
+
+void SiteQueue::unhide(const std::shared_ptr<Entry>& entry, const std::stop_token& stop) {
+  const SiteUnit& unit = entry->job.unit;
+  Result<void> done = confirm_(name_, *store_);
+  if (done) done = unhide_unit(*store_, unit.cluster, unit.backup, entry->progress, stop);
+  std::lock_guard lock(mutex_);
+  if (!done) return fail(*entry, "its locked copy cannot be brought to light", done.error());
+  spdlog::info("the locked copy of backup {} of cluster {} at site {} is as it was copied", unit.backup, unit.cluster, name_);
+  entry->status.state = "unhidden";
   forget_oldest();
 }
 

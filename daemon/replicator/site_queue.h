@@ -14,7 +14,7 @@
 namespace holdfast {
 
 struct CopyJob {
-  enum class Kind { kCopy, kCheck, kFetch, kLayOut, kClear };  // there; of one that is there; back from there; beside it there, and that away
+  enum class Kind { kCopy, kCheck, kFetch, kLayOut, kClear, kUnhide };  // there; of one that is there; back from there; beside it there, and that away; from under what hides it
   Kind kind = Kind::kCopy;
   CopySource source;  // of a copy that is fetched: where to
   SiteUnit unit;
@@ -59,6 +59,7 @@ class SiteQueue {
   void fetch(const std::shared_ptr<Entry>& entry, const std::stop_token& stop);
   void lay_out(const std::shared_ptr<Entry>& entry, const std::stop_token& stop);
   void clear(const std::shared_ptr<Entry>& entry);
+  void unhide(const std::shared_ptr<Entry>& entry, const std::stop_token& stop);
   void sweep_now(const std::string& cluster, const std::stop_token& stop);
   void fail(Entry& entry, const char* what, const Status& why);
 

@@ -83,7 +83,8 @@ std::string unit_prefix(const std::string& cluster, const std::string& backup) {
 std::string marker_prefix(const std::string& cluster) { return kMarkers + (cluster.empty() ? "" : cluster + "/"); }
 
 std::string marker_key(const SiteUnit& u) {
-  return marker_prefix(u.cluster) + u.backup + "," + compact_date(u.started_ms) + "," + (u.expires_ms == 0 ? kNever : compact_date(u.expires_ms)) + "," + u.source + "," + u.policy + "," + u.tier;
+  return marker_prefix(u.cluster) + u.backup + "," + compact_date(u.started_ms) + "," + (u.expires_ms == 0 ? kNever : compact_date(u.expires_ms)) + "," + u.source + "," + u.policy + "," + u.tier +
+         (u.locked_until_ms == 0 ? "" : "," + compact_date(u.locked_until_ms));
 }
 
 std::optional<SiteUnit> unit_of_key(const std::string& key) {
@@ -91,18 +92,20 @@ std::optional<SiteUnit> unit_of_key(const std::string& key) {
   const auto path = split_text(std::string_view(key).substr(kMarkers.size()), '/');
   if (path.size() != 2) return std::nullopt;
   const auto parts = split_text(path[1], ',');
-  if (parts.size() != 6 || !is_dns_label(path[0]) || !is_dns_subdomain(parts[0])) return std::nullopt;
+  if ((parts.size() != 6 && parts.size() != 7) || !is_dns_label(path[0]) || !is_dns_subdomain(parts[0])) return std::nullopt;
   SiteUnit unit;
   unit.cluster = path[0];
   unit.backup = parts[0];
   const auto started = parse_compact_date(parts[1]);
   const auto expires = parts[2] == kNever ? std::optional<int64_t>(0) : parse_compact_date(parts[2]);
-  if (!started || !expires) return std::nullopt;
+  const auto locked = parts.size() == 6 ? std::optional<int64_t>(0) : parse_compact_date(parts[6]);
+  if (!started || !expires || !locked) return std::nullopt;
   unit.started_ms = *started;
   unit.expires_ms = *expires;
   unit.source = parts[3];
   unit.policy = parts[4];
   unit.tier = parts[5];
+  unit.locked_until_ms = *locked;
   // Only what leads back to the very key: else another one would be removed.
   return marker_key(unit) == key ? std::optional(unit) : std::nullopt;
 }
@@ -120,7 +123,8 @@ std::string marker_body(const SiteUnit& u, const UnitContents& contents) {
   for (const RepositoryRef& r : contents.repositories) repositories.push_back({{"name", r.name}, {"list", r.digest}, {"blobs", r.blobs}, {"size", r.size_bytes}});
   // One that knows nothing of repositories must not take such a unit for whole, or remove it.
   json::object marker{{"version", repositories.empty() ? kPlain : kWithRepositories}, {"cluster", u.cluster}, {"backup", u.backup}, {"started", rfc3339(u.started_ms)},
-                      {"expiresAt", u.expires_ms == 0 ? "" : rfc3339(u.expires_ms)}, {"source", u.source}, {"policy", u.policy}, {"tier", u.tier}, {"objects", std::move(list)}};
+                      {"expiresAt", u.expires_ms == 0 ? "" : rfc3339(u.expires_ms)}, {"source", u.source}, {"policy", u.policy}, {"tier", u.tier},
+                      {"lockedUntil", u.locked_until_ms == 0 ? "" : rfc3339(u.locked_until_ms)}, {"objects", std::move(list)}};
   if (!repositories.empty()) marker["repositories"] = std::move(repositories);
   return json::serialize(marker);
 }

@@ -30,7 +30,7 @@ struct UnitContents {
 };
 
 std::string unit_prefix(const std::string& cluster, const std::string& backup);  // clusters/CLUSTER/backups/BACKUP/
-// holdfast/units/CLUSTER/BACKUP,START,EXPIRES,SOURCE,POLICY,TIER
+// holdfast/units/CLUSTER/BACKUP,START,EXPIRES,SOURCE,POLICY,TIER and, of one that is locked, ",LOCKED": until when
 std::string marker_key(const SiteUnit& unit);
 // Nothing where it is no marker's key.
 std::optional<SiteUnit> unit_of_key(const std::string& key);

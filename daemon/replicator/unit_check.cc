@@ -77,6 +77,8 @@ class UnitCheck {
     return {};
   }
 
+  bool is_to_be_locked() const { return unit_.locked_until_ms > site_.now_ms().value_or(0); }
+
   bool has_its_size(const UnitObject& o, const RemoteObject* there) {
     if (there == nullptr) note(o.key + " is missing");
     else if (there->size_bytes != o.size_bytes) note(o.key + " has " + std::to_string(there->size_bytes) + " bytes instead of " + std::to_string(o.size_bytes));
@@ -89,6 +91,7 @@ class UnitCheck {
     if (has_its_size(o, there ? &*there : nullptr)) {
       HF_TRY(const std::string etag, etag_there(site_, key, o, progress_, stop_));
       if (etag != o.etag) note(o.key + " has other bytes than were copied");
+      else if (is_to_be_locked() && there->locked_until_ms < unit_.locked_until_ms) note(o.key + " is not locked");
     }
     ++progress_.objects_done;
     return {};

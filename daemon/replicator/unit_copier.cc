@@ -4,7 +4,10 @@
 
 #include "daemon/replicator/object_sender.h"
 #include "daemon/replicator/repository_copier.h"
+#include "daemon/replicator/unit_lock.h"
 #include "k8s/point_repositories.h"
+#include "storage/base/digest.h"
+#include "storage/base/times.h"
 
 namespace holdfast {
 
@@ -22,6 +25,7 @@ class UnitCopier {
         document_("backups/" + unit.backup + "/velero-backup.json"), sender_(source, site, site_prefix_, limits, progress, stop) {}
 
   Result<void> run() {
+    HF_CHECK(can_be_locked());
     HF_CHECK(finish_removal());
     HF_CHECK(nobody_else_has_it());
     HF_TRY(objects_, plan_copy(source_, unit_.backup));
@@ -37,6 +41,13 @@ class UnitCopier {
   }
 
  private:
+  Result<void> can_be_locked() {
+    if (unit_.locked_until_ms == 0) return {};
+    HF_TRY(const bool can, site_.object_lock());
+    if (can) return {};
+    return error(Code::kFailedPrecondition, "its policy wants it locked there, and bucket " + site_.place().bucket + " has no Object Lock");
+  }
+
   // Of an earlier unit of that name, which would otherwise take parts of this one with it.
   Result<void> finish_removal() {
     HF_TRY(const auto left, list_all(site_, kRemoving + unit_.cluster + "/" + unit_.backup + ","));
@@ -64,7 +75,7 @@ class UnitCopier {
       HF_TRY(whole, repository_stays(site_, unit_, repositories_[i]));
     }
     if (removals.empty() && whole) return {};
-    HF_CHECK(site_.remove(marker_key(unit_)));
+    HF_CHECK(site_.remove(marker_key(unlocked())));
     HF_CHECK(site_.remove(site_prefix_ + document_));
     return is_being_removed();
   }
@@ -76,6 +87,9 @@ class UnitCopier {
       const auto there = unit_of_key(o.key);
       if (!there) continue;
       if (there->source != unit_.source) return error(Code::kAlreadyExists, "appliance " + there->source + " has copied a backup \"" + unit_.backup + "\" of a cluster \"" + unit_.cluster + "\" there");
+      if (const auto now_ms = site_.now_ms(); there->started_ms != unit_.started_ms && there->locked_until_ms > now_ms.value_or(0)) {
+        return error(Code::kAlreadyExists, "another backup \"" + unit_.backup + "\" of cluster \"" + unit_.cluster + "\" is there, locked until " + rfc3339(there->locked_until_ms));
+      }
       markers_.push_back(o.key);
     }
     return {};
@@ -109,9 +123,37 @@ class UnitCopier {
       contents.objects.push_back({o.name, o.info.size_bytes, o.info.etag, o.info.checksum, {}});
       for (const PartInfo& p : o.info.parts) contents.objects.back().part_bytes.push_back(p.size_bytes);
     }
-    RemotePut put{.key = marker_key(unit_), .content_type = "application/json"};
+    // What is locked cannot be taken back: so it is locked when it is seen to stay.
+    HF_CHECK(write_marker(unlocked(), contents));
+    HF_CHECK(see_that_it_stays());
+    if (unit_.locked_until_ms != 0) {
+      HF_CHECK(lock_unit(site_, unit_, contents, limits_, stop_));
+      HF_CHECK(write_marker(unit_, contents));
+      markers_.push_back(marker_key(unlocked()));
+    }
+    for (const std::string& older : markers_) {
+      if (older == marker_key(unit_)) continue;
+      const auto gone = site_.remove(older);
+      if (!gone && !gone.error().is(Code::kPermissionDenied, Subject::kLock)) return gone;
+    }
+    for (const RepositoryRef& r : repositories_) HF_CHECK(end_repository_copy(site_, unit_, r));
+    return {};
+  }
+
+  SiteUnit unlocked() const {
+    SiteUnit unit = unit_;
+    unit.locked_until_ms = 0;
+    return unit;
+  }
+
+  Result<void> write_marker(const SiteUnit& unit, const UnitContents& contents) {
+    RemotePut put{.key = marker_key(unit), .content_type = "application/json"};
     put.tags = {{"holdfast-backup", unit_.backup.substr(0, 256)}, {"holdfast-source", unit_.source}};
-    const std::string body = marker_body(unit_, contents);
+    const std::string body = marker_body(unit, contents);
+    if (unit.locked_until_ms != 0) {
+      put.locked_until_ms = unit.locked_until_ms;
+      put.md5 = hex(as_bytes(Digest::of(DigestKind::kMd5, as_bytes(body))));
+    }
     auto marked = site_.put(put, body);
     if (!marked && (marked.error().code() == Code::kUnimplemented || marked.error().code() == Code::kInvalidArgument)) {
       put.tags.clear();  // it knows none
@@ -121,16 +163,9 @@ class UnitCopier {
     const auto there_now = site_.get(put.key, kMaxMarkerBytes);
     if (!there_now && there_now.error().code() == Code::kNotFound) HF_CHECK(see_that_it_stays());
     if (!there_now) return std::unexpected(there_now.error());
-    if (*there_now != body) {
-      (void)site_.remove(put.key);
-      return error(Code::kCorrupt, site_.place().url + "/" + site_.place().bucket + "/" + put.key + " has other bytes than were sent");
-    }
-    HF_CHECK(see_that_it_stays());
-    for (const std::string& older : markers_) {
-      if (older != put.key) HF_CHECK(site_.remove(older));
-    }
-    for (const RepositoryRef& r : repositories_) HF_CHECK(end_repository_copy(site_, unit_, r));
-    return {};
+    if (*there_now == body) return {};
+    (void)site_.remove(put.key);
+    return error(Code::kCorrupt, site_.place().url + "/" + site_.place().bucket + "/" + put.key + " has other bytes than were sent");
   }
 
   const CopySource& source_;
@@ -147,6 +182,23 @@ class UnitCopier {
   bool document_is_there_ = false;
 };
 
+// Every marker of it; there may be several, where what it says of its end has changed. kPermissionDenied: it is locked.
+Result<std::vector<std::string>> unlocked_markers(RemoteStore& site, const SiteUnit& unit) {
+  HF_TRY(const auto listed, list_all(site, marker_prefix(unit.cluster) + unit.backup + ","));
+  const auto document = site.head(unit_prefix(unit.cluster, unit.backup) + "velero-backup.json");
+  if (!document && document.error().code() != Code::kNotFound) return std::unexpected(document.error());
+  int64_t locked_until_ms = std::max(unit.locked_until_ms, document ? document->locked_until_ms : 0);
+  std::vector<std::string> markers;
+  for (const RemoteObject& o : listed) {
+    const auto there = unit_of_key(o.key);
+    if (!there || there->source != unit.source || there->started_ms != unit.started_ms) continue;
+    markers.push_back(o.key);
+    locked_until_ms = std::max(locked_until_ms, there->locked_until_ms);
+  }
+  if (locked_until_ms <= site.now_ms().value_or(0)) return markers;
+  return error(Code::kPermissionDenied, Subject::kLock, "the copy of backup \"" + unit.backup + "\" is locked until " + rfc3339(locked_until_ms));
+}
+
 }  // namespace
 
 Result<void> copy_unit(const CopySource& source, RemoteStore& site, const SiteUnit& unit, CopyLimits limits, CopyProgress& progress, const std::stop_token& stop) {
@@ -155,12 +207,16 @@ Result<void> copy_unit(const CopySource& source, RemoteStore& site, const SiteUn
 
 Result<void> remove_unit(RemoteStore& site, const SiteUnit& unit) {
   const std::string removing = removing_key(unit), marker = marker_key(unit), prefix = "clusters/" + unit.cluster + "/";
+  HF_TRY(const auto markers, unlocked_markers(site, unit));
   auto body = site.get(marker, kMaxMarkerBytes);
   if (!body && body.error().code() == Code::kNotFound) body = site.get(removing, kMaxMarkerBytes);  // it was begun before
   if (!body) return std::unexpected(body.error());
   HF_TRY(const UnitContents contents, contents_of_marker(*body));
   HF_CHECK(site.put({.key = removing, .content_type = "application/json"}, *body));
   HF_CHECK(site.remove(marker));
+  for (const std::string& other : markers) {
+    if (other != marker) HF_CHECK(site.remove(other));
+  }
   const std::string document = "backups/" + unit.backup + "/velero-backup.json";
   HF_CHECK(site.remove(prefix + document));
   for (const UnitObject& o : contents.objects) {

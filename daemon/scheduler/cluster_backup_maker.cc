@@ -67,7 +67,7 @@ Result<std::vector<OwnedPoint>> ClusterBackupMaker::points(const std::string& cl
   for (const RunStatus& s : all) {
     const auto started_ms = parse_iso8601(s.started);
     if (s.policy.empty() || !started_ms) continue;
-    points.push_back({s.policy, s.tier, {s.name, *started_ms, !goes_on(s.phase), s.phase == "Completed" && !s.doubted, s.verified}});
+    points.push_back({s.policy, s.tier, {s.name, *started_ms, !goes_on(s.phase), s.phase == "Completed" && !s.doubted, s.verified, s.locked_until_ms}});
   }
   return points;
 }

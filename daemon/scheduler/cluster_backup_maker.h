@@ -15,6 +15,7 @@ class ClusterBackupMaker final : public BackupMaker {
   Result<BackupLook> look(const Policy& policy, const PolicyTier& tier, const PolicyRun& run) override;
   void cancel(const std::string& cluster, const std::string& backup) override { clusters_.cancel_backup(cluster, backup); }
   Result<std::vector<OwnedPoint>> points(const std::string& cluster) override;
+  Result<void> lock_point(const std::string& cluster, const std::string& backup, int64_t until_ms) override { return clusters_.lock_backup(cluster, backup, until_ms); }
   Result<void> remove_point(const std::string& cluster, const std::string& backup) override { return clusters_.delete_backup(cluster, backup); }
 
  private:

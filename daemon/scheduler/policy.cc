@@ -19,7 +19,7 @@ namespace {
 constexpr size_t kMaxTiers = 50;
 constexpr size_t kMaxStemBytes = 62;  // it is a label's value, too
 constexpr unsigned kMostPoints = 100'000;
-constexpr int64_t kMinuteMs = 60'000, kHourMs = 3'600'000;
+constexpr int64_t kMinuteMs = 60'000, kHourMs = 3'600'000, kYearMs = 365LL * 24 * kHourMs;
 
 RetryRule retries_of(const PolicyFields& fields) {
   RetryRule rule;
@@ -56,6 +56,12 @@ RetentionRule retention_of(const PolicyFields& fields, bool of_copy) {
   return rule;
 }
 
+int64_t lock_of(const PolicyFields& fields) {
+  const int64_t lock_ms = fields.length_ms("lock", 0);
+  if (lock_ms > 10 * kYearMs) fields.refuse("lock", "it is more than ten years, and nobody could take it back");
+  return lock_ms;
+}
+
 std::vector<TierCopy> copies_of(const PolicyFields& fields) {
   std::vector<TierCopy> copies;
   const json::value* given = fields.find("copies");
@@ -64,11 +70,12 @@ std::vector<TierCopy> copies_of(const PolicyFields& fields) {
   for (const json::value& entry : given->get_array()) {
     const std::string path = fields.path_of("copies") + "[" + std::to_string(copies.size()) + "]";
     const PolicyFields f(entry, path);
-    f.only({"site", "mode", "retention"});
+    f.only({"site", "mode", "retention", "lock"});
     TierCopy copy;
     copy.site = f.name("site");
     copy.mode = f.choice("mode", {"all", "latest"}) == 0 ? TierCopy::Mode::kAll : TierCopy::Mode::kLatest;
     copy.retention = retention_of(f, true);
+    copy.lock_ms = lock_of(f);
     for (const TierCopy& other : copies) {
       if (other.site == copy.site) throw BadField{path + ".site", "there is another copy to site \"" + copy.site + "\""};
     }
@@ -121,7 +128,7 @@ json::object backup_of(const PolicyFields& policy, const PolicyFields& tier) {
 
 PolicyTier tier_of(const PolicyFields& policy, const std::string& policy_name, const json::value& given, const std::string& path) {
   const PolicyFields f(given, path);
-  f.only({"name", "schedule", "timeZone", "backup", "missed", "overlap", "startWithin", "deadline", "jitter", "retries", "retention", "copies", "rpo", "verification"});
+  f.only({"name", "schedule", "timeZone", "backup", "missed", "overlap", "startWithin", "deadline", "jitter", "retries", "retention", "lock", "copies", "rpo", "verification"});
   PolicyTier tier;
   tier.name = f.name("name");
   if (backup_stem(policy_name, tier.name).size() > kMaxStemBytes) f.refuse("name", "the names of policy and tier have more than " + std::to_string(kMaxStemBytes - 1) + " characters together");
@@ -142,6 +149,7 @@ PolicyTier tier_of(const PolicyFields& policy, const std::string& policy_name, c
   tier.rpo_ms = f.length_ms("rpo", 0);
   tier.retries = retries_of(f);
   tier.retention = retention_of(f, false);
+  tier.lock_ms = lock_of(f);
   tier.copies = copies_of(f);
   tier.verification = verification_of(f, tier.time_zone);
   return tier;

@@ -47,6 +47,7 @@ struct PolicyTier {
   int64_t rpo_ms = 0;                   // the newest good restore point is to be no older; 0: no target
   RetryRule retries;
   RetentionRule retention;
+  int64_t lock_ms = 0;                  // its restore points are locked for so long after their start; 0: not at all
   std::vector<TierCopy> copies;
   std::optional<TierVerification> verification;
 };

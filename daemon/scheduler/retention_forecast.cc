@@ -21,6 +21,8 @@ class TierForecast {
     for (const OwnedPoint& p : points) {
       if (p.policy != policy_.name || p.tier != tier_.name) continue;
       points_.push_back(p.point);
+      // As it will be when the policy has seen to it.
+      if (tier_.lock_ms > 0) points_.back().locked_until_ms = std::max(p.point.locked_until_ms, p.point.started_ms + tier_.lock_ms);
       fates_[p.point.name] = {tier_.name, p.point.name, p.point.started_ms, true, "", 0};
     }
     int64_t at_ms = now_ms;
@@ -35,7 +37,7 @@ class TierForecast {
     while (at_ms < horizon_ms && judged_ < kMostJudged) {
       const auto due_ms = tier_.times.next(at_ms);
       at_ms = std::min({due_ms.value_or(horizon_ms), next_ms == 0 ? horizon_ms : next_ms, horizon_ms});
-      if (due_ms == at_ms && at_ms < horizon_ms) points_.push_back({"at " + rfc3339(at_ms), at_ms, true, true});
+      if (due_ms == at_ms && at_ms < horizon_ms) points_.push_back({"at " + rfc3339(at_ms), at_ms, true, true, false, tier_.lock_ms > 0 ? at_ms + tier_.lock_ms : 0});
       next_ms = look(at_ms, false);
     }
     if (at_ms < horizon_ms) out.ends_ms = std::min(out.ends_ms, at_ms);

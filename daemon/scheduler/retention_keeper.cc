@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "storage/base/log.h"
+#include "storage/base/times.h"
 
 namespace holdfast {
 
@@ -53,6 +54,28 @@ bool RetentionKeeper::is_due(const Policy& policy) const {
   return left_ms <= 0 || left_ms > kAtLeastEveryMs;  // the clock was put back
 }
 
+// Gives whether all are locked that should be.
+bool RetentionKeeper::lock(const Policy& policy, std::vector<OwnedPoint>& points, const std::stop_token& stop) {
+  bool whole = true;
+  for (OwnedPoint& p : points) {
+    const PolicyTier* tier = p.policy == policy.name && p.point.ended ? policy.tier(p.tier) : nullptr;
+    if (tier == nullptr || tier->lock_ms == 0) continue;
+    const int64_t now_ms = clock_.wall_ms(), until_ms = (std::min(p.point.started_ms, now_ms) + tier->lock_ms) / 1000 * 1000;
+    if (until_ms <= now_ms || until_ms <= p.point.locked_until_ms) continue;
+    if (p.point.started_ms > now_ms && p.point.locked_until_ms > now_ms) continue;  // by a clock that was ahead: not longer and longer
+    if (stop.stop_requested() || !may_remove_() || !is_in_force_(policy)) return false;
+    const auto locked = maker_.lock_point(policy.cluster, p.point.name, until_ms);
+    if (locked) {
+      spdlog::info("policy {}, tier {}: restore point {} is locked until {}", policy.name, p.tier, p.point.name, rfc3339(until_ms));
+      p.point.locked_until_ms = until_ms;
+    } else if (locked.error().code() != Code::kNotFound) {
+      spdlog::error("policy {}, tier {}: restore point {} cannot be locked: {}", policy.name, p.tier, p.point.name, locked.error().message());
+      whole = false;
+    }
+  }
+  return whole;
+}
+
 bool RetentionKeeper::remove(const Policy& policy, const std::vector<RetentionVerdict>& verdicts, const std::stop_token& stop) {
   bool whole = true;
   for (const RetentionVerdict& v : verdicts) {
@@ -85,11 +108,12 @@ void RetentionKeeper::pass(const std::vector<std::shared_ptr<const Policy>>& pol
       spdlog::warn("policy {}: its restore points cannot be listed, so none is removed: {}", policy->name, points->second.error().message());
       continue;
     }
+    const bool locked = lock(*policy, *points->second, stop);
     const PolicyVerdicts verdicts = judge_all(*policy, *points->second, clock_.wall_ms(), why_it_stays_);
     if (!remove(*policy, verdicts.points, stop)) continue;
     std::lock_guard lock(mutex_);
     const auto known = known_.find(policy->name);
-    if (known == known_.end() || verdicts.some_wait) continue;  // those are looked at again soon
+    if (known == known_.end() || verdicts.some_wait || !locked) continue;  // those are looked at again soon
     const int64_t latest_ms = clock_.wall_ms() + kAtLeastEveryMs;
     known->second.next_ms = verdicts.next_ms == 0 ? latest_ms : std::min(verdicts.next_ms, latest_ms);
   }

@@ -1,4 +1,4 @@
-// Removes the restore points of policies that no rule keeps. Looks only where something may have changed: where a backup has
+// Locks the restore points of policies, and removes those that no rule keeps. Looks only where something may have changed: where a backup has
 // ended, where a rule was changed, where one has grown too old.
 #pragma once
 
@@ -38,6 +38,7 @@ class RetentionKeeper {
 
  private:
   bool is_due(const Policy& policy) const;
+  bool lock(const Policy& policy, std::vector<OwnedPoint>& points, const std::stop_token& stop);
   bool remove(const Policy& policy, const std::vector<RetentionVerdict>& verdicts, const std::stop_token& stop);
 
   BackupMaker& maker_;

@@ -58,4 +58,16 @@ void RestorePointCatalog::forget(const BackupPlace& place) {
   places_.erase({place.bucket, place.prefix});
 }
 
+void RestorePointCatalog::forget(const BackupPlace& place, const std::string& name) {
+  std::shared_ptr<Place> remembered;
+  {
+    std::lock_guard lock(mutex_);
+    const auto found = places_.find({place.bucket, place.prefix});
+    if (found == places_.end()) return;
+    remembered = found->second;
+  }
+  std::lock_guard lock(remembered->mutex);
+  remembered->known.erase(name);
+}
+
 }  // namespace holdfast::k8s

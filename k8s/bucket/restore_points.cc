@@ -6,6 +6,7 @@
 #include "k8s/client/json_access.h"
 #include "k8s/point_evidence.h"
 #include "storage/base/names.h"
+#include "storage/base/times.h"
 
 namespace holdfast::k8s {
 
@@ -13,6 +14,38 @@ namespace {
 
 constexpr uint64_t kMaxDocumentBytes = 4 << 20;
 constexpr uint64_t kMaxLogBytes = 64 << 20;
+
+// 0: it is not, or not there.
+Result<int64_t> locked_until(const BackupPlace& place, const std::string& key) {
+  const auto reader = place.store->get(place.bucket, key, {});
+  if (!reader && reader.error().code() == Code::kNotFound) return 0;
+  if (!reader) return std::unexpected(reader.error());
+  const Retention& r = (*reader)->info().attributes.retention;
+  return r.mode == LockMode::kCompliance ? r.until_ms : 0;
+}
+
+Result<void> lock_object(const BackupPlace& place, const std::string& key, int64_t until_ms) {
+  HF_TRY(const int64_t locked_until_ms, locked_until(place, key));
+  if (locked_until_ms >= until_ms) return {};
+  AttributeChange change;
+  change.retention = Retention{LockMode::kCompliance, until_ms};
+  change.bypass_governance = true;  // for a stronger lock
+  HF_CHECK(place.store->change_attributes(place.bucket, key, {}, std::move(change)));
+  return {};
+}
+
+// Removes what is locked, if its time is over. In a bucket that keeps versions a plain removal would only hide it.
+Result<void> end_lock(const BackupPlace& place, const std::string& name, const std::string& key) {
+  HF_TRY(const auto reader, place.store->get(place.bucket, key, {}));
+  const ObjectInfo& info = reader->info();
+  if (info.attributes.retention.mode == LockMode::kNone) return {};
+  RemoveRequest request;
+  request.key = key;
+  request.version = {info.is_null ? std::nullopt : std::optional(info.seq), info.is_null};
+  HF_TRY(const auto results, place.store->remove(place.bucket, {std::move(request)}));
+  if (results.front() || results.front().error().code() != Code::kPermissionDenied) return results.front() ? Result<void>() : std::unexpected(results.front().error());
+  return error(Code::kPermissionDenied, Subject::kLock, "backup \"" + name + "\" is locked until " + rfc3339(info.attributes.retention.until_ms));
+}
 
 }  // namespace
 
@@ -52,6 +85,7 @@ Result<std::optional<RestorePoint>> find_restore_point(const BackupPlace& place,
     point.verified = evidence->verified();
     point.doubted = evidence->doubted();
   }
+  HF_TRY(point.locked_until_ms, locked_until(place, restore_point_key(place, name, kRestorePointDocument)));
   return point;
 }
 
@@ -65,10 +99,29 @@ Result<std::vector<RestorePoint>> list_restore_points(const BackupPlace& place) 
   return out;
 }
 
+Result<void> lock_restore_point(const BackupPlace& place, const std::string& name, int64_t until_ms) {
+  HF_CHECK(check_backup_name(name));
+  const std::string document = restore_point_key(place, name, kRestorePointDocument), evidence = restore_point_key(place, name, kEvidenceFile);
+  HF_CHECK(restore_point_document(place, name));
+  ListQuery query;
+  query.prefix = restore_point_key(place, name, "");
+  for (;;) {
+    HF_TRY(const ListPage page, place.store->list(place.bucket, query));
+    for (const ObjectInfo& o : page.entries) {
+      if (o.key != document && o.key != evidence) HF_CHECK(lock_object(place, o.key, until_ms));
+    }
+    if (!page.truncated) break;
+    query.after_key = page.next_key;
+  }
+  return lock_object(place, document, until_ms);
+}
+
 Result<void> delete_restore_point(const BackupPlace& place, const std::string& name) {
   HF_CHECK(check_backup_name(name));
   HF_CHECK(restore_point_document(place, name));
-  HF_CHECK(remove_object(place, restore_point_key(place, name, kRestorePointDocument)));
+  const std::string document = restore_point_key(place, name, kRestorePointDocument);
+  HF_CHECK(end_lock(place, name, document));
+  HF_CHECK(remove_object(place, document));
   return delete_leftovers(place, name);
 }
 

@@ -43,7 +43,16 @@ std::string DeleteController::refusal(const ObjectRef& backup, const std::string
   if (!location) return phase_of(*backup) == "FailedValidation" ? "" : "backup storage location " + name + " not found";
   if (view_at(object_at(*location, "spec"), "accessMode") == "ReadOnly") return "cannot delete backup because backup storage location " + name + " is currently in read-only mode";
   if (!is_available(*location)) return "cannot delete backup because backup storage location " + name + " is currently in Unavailable state";
-  return "";
+  return lock_of(backup_name);
+}
+
+// Asked before its objects say that it is being deleted.
+std::string DeleteController::lock_of(const std::string& backup_name) const {
+  const auto location = locations_.of_backup(backup_name);
+  if (!location) return "";
+  const auto point = find_restore_point(location->place, backup_name);
+  if (!point || !*point || (*point)->locked_until_ms <= c_.clock().wall_ms()) return "";
+  return "backup is locked until " + rfc3339((*point)->locked_until_ms);
 }
 
 Result<void> DeleteController::remove_others(const std::string& name, const std::string& backup_name) const {

@@ -14,6 +14,7 @@ class DeleteController final : public Controller {
  private:
   // Why it may not be; empty: it may.
   std::string refusal(const ObjectRef& backup, const std::string& backup_name) const;
+  std::string lock_of(const std::string& backup_name) const;
   Result<void> remove_others(const std::string& name, const std::string& backup_name) const;
   Result<LookAgain> work(const ObjectRef& request, const ObjectRef& backup);
   Result<LookAgain> answer(const std::string& name, const std::vector<std::string>& errors) const;

@@ -85,6 +85,34 @@ Result<RemotePage> list_answer(const std::string& body) {
   return page;
 }
 
+Result<VersionsAnswer> versions_answer(const std::string& body) {
+  pugi::xml_document document;
+  HF_TRY(const pugi::xml_node root, rooted(document, body, "ListVersionsResult"));
+  const bool encoded = text_of(root, "EncodingType") == "url";
+  VersionsAnswer answer;
+  for (const pugi::xml_node& node : root.children()) {
+    RemoteVersion v;
+    v.is_marker = is_named(node, "DeleteMarker");
+    if (!v.is_marker && !is_named(node, "Version")) continue;
+    HF_TRY(v.key, key_text(text_of(node, "Key"), encoded));
+    v.id = text_of(node, "VersionId");
+    if (v.id.empty()) return error(Code::kCorrupt, "its answer has a version without an id");
+    if (!v.is_marker) {
+      HF_TRY(v.size_bytes, number_of(node, "Size"));
+      v.etag = unquoted(text_of(node, "ETag"));
+    }
+    v.modified_ms = parse_iso8601(text_of(node, "LastModified")).value_or(0);
+    v.is_latest = text_of(node, "IsLatest") == "true";
+    answer.versions.push_back(std::move(v));
+  }
+  if (text_of(root, "IsTruncated") == "true") {
+    HF_TRY(answer.next_key, key_text(text_of(root, "NextKeyMarker"), encoded));
+    answer.next_id = text_of(root, "NextVersionIdMarker");
+    if (answer.next_key.empty()) return error(Code::kCorrupt, "its answer is a page that says neither where it ends nor that it is the last");
+  }
+  return answer;
+}
+
 Result<std::vector<RemoteUpload>> uploads_answer(const std::string& body) {
   pugi::xml_document document;
   HF_TRY(const pugi::xml_node root, rooted(document, body, "ListMultipartUploadsResult"));
@@ -144,6 +172,10 @@ ErrorAnswer error_answer(const std::string& body) {
   ErrorAnswer answer{text_of(*root, "Code"), text_of(*root, "Message")};
   if (answer.code.empty()) answer.code = "Error";
   return answer;
+}
+
+std::string retention_document(int64_t until_ms) {
+  return "<Retention xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Mode>COMPLIANCE</Mode><RetainUntilDate>" + rfc3339(until_ms) + "</RetainUntilDate></Retention>";
 }
 
 std::string complete_document(const std::vector<RemotePart>& parts) {

@@ -7,6 +7,11 @@ namespace holdfast {
 
 // kCorrupt where it is not what was asked for.
 Result<RemotePage> list_answer(const std::string& body);
+struct VersionsAnswer {
+  std::vector<RemoteVersion> versions;
+  std::string next_key, next_id;  // what the next page begins behind; no key: this is the last
+};
+Result<VersionsAnswer> versions_answer(const std::string& body);
 Result<std::vector<RemoteUpload>> uploads_answer(const std::string& body);
 struct PartsAnswer {
   std::vector<RemotePart> parts;
@@ -26,6 +31,8 @@ ErrorAnswer error_answer(const std::string& body);
 // An ETag without its quotes.
 std::string unquoted(std::string_view etag);
 
+// <Retention> in compliance mode
+std::string retention_document(int64_t until_ms);
 // <CompleteMultipartUpload>
 std::string complete_document(const std::vector<RemotePart>& parts);
 

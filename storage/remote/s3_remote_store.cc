@@ -72,21 +72,11 @@ class S3RemoteStore final : public RemoteStore {
   std::optional<int64_t> now_ms() const override { return answered_ ? std::optional(clock_.wall_ms() + ahead_ms_) : std::nullopt; }
   std::optional<int64_t> clock_ahead_ms() const override { return answered_ ? std::optional<int64_t>(ahead_ms_) : std::nullopt; }
 
-  Result<RemoteObject> head(const std::string& key) override {
-    HF_TRY(const ClientResponse r, send({.method = "HEAD", .key = key}));
-    RemoteObject o;
-    o.key = key;
-    const std::string_view size = r.headers.get("content-length");
-    if (std::from_chars(size.data(), size.data() + size.size(), o.size_bytes).ec != std::errc()) return lie(key, "it does not say how large it is");
-    o.etag = unquoted(r.headers.get("etag"));
-    o.modified_ms = parse_http_date(r.headers.get("last-modified")).value_or(0);
-    return o;
-  }
+  Result<RemoteObject> head(const std::string& key) override { return head(key, {}); }
+  Result<RemoteObject> head_version(const std::string& key, const std::string& version_id) override { return head(key, {{"versionId", version_id}}); }
 
-  Result<std::string> get(const std::string& key, uint64_t max_bytes) override {
-    HF_TRY(ClientResponse r, send({.method = "GET", .key = key, .max_answer_bytes = max_bytes}));
-    return std::move(r.body);
-  }
+  Result<std::string> get(const std::string& key, uint64_t max_bytes) override { return get(key, {}, max_bytes); }
+  Result<std::string> get_version(const std::string& key, const std::string& version_id, uint64_t max_bytes) override { return get(key, {{"versionId", version_id}}, max_bytes); }
 
   Result<std::string> read(const std::string& key, uint64_t offset_bytes, uint64_t size_bytes, const std::string& etag) override {
     if (size_bytes == 0) return std::string();
@@ -121,9 +111,35 @@ class S3RemoteStore final : public RemoteStore {
   }
 
   Result<void> remove(const std::string& key) override {
-    const auto r = send({.method = "DELETE", .key = key});
-    if (!r && r.error().code() != Code::kNotFound) return std::unexpected(r.error());
+    HF_TRY(const bool locks, keeps_locks());
+    if (!locks) {
+      const auto r = send({.method = "DELETE", .key = key});
+      return r || r.error().code() == Code::kNotFound ? Result<void>() : std::unexpected(r.error());
+    }
+    HF_TRY(const auto all, versions_of(key, true));
+    // The newest last, so that none of the others comes to light.
+    for (auto v = all.rbegin(); v != all.rend(); ++v) HF_CHECK(remove_version(v->key, v->id));
     return {};
+  }
+
+  Result<void> lock(const std::string& key, int64_t until_ms) override {
+    const std::string document = retention_document(until_ms);
+    const std::string md5 = hex(as_bytes(Digest::of(DigestKind::kMd5, as_bytes(document))));
+    const auto r = send({.method = "PUT", .key = key, .query = {{"retention", ""}}, .headers = {{"content-type", "application/xml"}}, .body = document, .md5 = md5});
+    if (r) return {};
+    if (r.error().code() != Code::kPermissionDenied) return std::unexpected(r.error());
+    const auto there = head(key);  // nobody shortens a lock
+    return there && there->locked_until_ms >= until_ms / 1000 * 1000 ? Result<void>() : std::unexpected(r.error());
+  }
+
+  Result<std::vector<RemoteVersion>> versions(const std::string& prefix) override { return versions_of(prefix, false); }
+
+  Result<void> remove_version(const std::string& key, const std::string& version_id) override {
+    const auto r = send({.method = "DELETE", .key = key, .query = {{"versionId", version_id}}});
+    if (r || r.error().code() == Code::kNotFound) return {};
+    if (r.error().code() != Code::kPermissionDenied) return std::unexpected(r.error());
+    const auto there = head_version(key, version_id);
+    return there && there->locked_until_ms > 0 ? is_locked(key, there->locked_until_ms) : std::unexpected(r.error());
   }
 
   Result<Pairs> tags(const std::string& key) override {
@@ -189,11 +205,64 @@ class S3RemoteStore final : public RemoteStore {
   }
 
  private:
+  Result<RemoteObject> head(const std::string& key, const Pairs& query) {
+    HF_TRY(const ClientResponse r, send({.method = "HEAD", .key = key, .query = query}));
+    RemoteObject o;
+    o.key = key;
+    const std::string_view size = r.headers.get("content-length");
+    if (std::from_chars(size.data(), size.data() + size.size(), o.size_bytes).ec != std::errc()) return lie(key, "it does not say how large it is");
+    o.etag = unquoted(r.headers.get("etag"));
+    o.modified_ms = parse_http_date(r.headers.get("last-modified")).value_or(0);
+    if (r.headers.get("x-amz-object-lock-mode") == "COMPLIANCE") o.locked_until_ms = parse_iso8601(r.headers.get("x-amz-object-lock-retain-until-date")).value_or(0);
+    return o;
+  }
+
+  Result<std::string> get(const std::string& key, const Pairs& query, uint64_t max_bytes) {
+    HF_TRY(ClientResponse r, send({.method = "GET", .key = key, .query = query, .max_answer_bytes = max_bytes}));
+    return std::move(r.body);
+  }
+
+  // Is Object Lock on, as far as this key may know?
+  Result<bool> keeps_locks() {
+    if (const int known = keeps_locks_; known >= 0) return known == 1;
+    const auto on = object_lock();
+    if (!on && on.error().code() != Code::kPermissionDenied && on.error().code() != Code::kUnimplemented) return std::unexpected(on.error());
+    const bool locks = on && *on;
+    keeps_locks_ = locks ? 1 : 0;
+    return locks;
+  }
+
+  // `alone`: not of keys that only begin so.
+  Result<std::vector<RemoteVersion>> versions_of(const std::string& prefix, bool alone) {
+    std::vector<RemoteVersion> all;
+    std::string key, id;
+    for (;;) {
+      Call call{.method = "GET", .query = {{"versions", ""}, {"encoding-type", "url"}, {"prefix", prefix}}};
+      if (!key.empty()) call.query.emplace_back("key-marker", key);
+      if (!id.empty()) call.query.emplace_back("version-id-marker", id);
+      HF_TRY(const ClientResponse r, send(call));
+      HF_TRY(VersionsAnswer page, named(versions_answer(r.body)));
+      std::copy_if(page.versions.begin(), page.versions.end(), std::back_inserter(all), [&](const RemoteVersion& v) { return !alone || v.key == prefix; });
+      if (page.next_key.empty() || (alone && page.next_key > prefix)) return all;
+      if (std::pair(page.next_key, page.next_id) == std::pair(key, id)) return lie(prefix, "its pages of versions do not end");
+      key = std::move(page.next_key);
+      id = std::move(page.next_id);
+    }
+  }
+
+  std::unexpected<Status> is_locked(const std::string& key, int64_t until_ms) const {
+    return error(Code::kPermissionDenied, Subject::kLock, place_.url + "/" + place_.bucket + "/" + key + " is locked until " + rfc3339(until_ms));
+  }
+
   static Pairs headers_of(const RemotePut& request) {
     Pairs headers{{"content-type", request.content_type}};
     std::string tags;
     for (const auto& [key, value] : request.tags) tags += (tags.empty() ? "" : "&") + percent_encode(key, false) + "=" + percent_encode(value, false);
     if (!tags.empty()) headers.emplace_back("x-amz-tagging", tags);
+    if (request.locked_until_ms > 0) {
+      headers.emplace_back("x-amz-object-lock-mode", "COMPLIANCE");
+      headers.emplace_back("x-amz-object-lock-retain-until-date", rfc3339(request.locked_until_ms));
+    }
     return headers;
   }
 
@@ -317,6 +386,7 @@ class S3RemoteStore final : public RemoteStore {
   std::atomic<uint64_t> requests_{0};
   std::atomic<bool> answered_{false};
   std::atomic<int64_t> ahead_ms_{0};
+  std::atomic<int> keeps_locks_{-1};  // 1: yes, 0: no, else it was not asked yet
   std::atomic<int64_t> offset_ms_{0};  // added to this host's clock in signatures, once the server has asked for it
 };
 

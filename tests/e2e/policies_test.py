@@ -144,6 +144,41 @@ class PoliciesTest(ClusterTest):
         self.assertEqual(made[1:], self.points())
         self.assertIn(f'no policy "{self.name}"', self.daemon.cli("policy", "describe", self.name, check=False).stderr)
 
+    def test_locked(self):
+        """Until its time is over nobody removes or changes it: not its policy, not by hand, not a cluster's administrator, not over S3."""
+        self.apply([{"name": "t", "schedule": "@yearly", "retention": {"last": 1}, "lock": "1h"}])
+        made = [self.run_now()["backup"] for _ in range(2)]
+        status = lambda: {b["name"]: b for b in self.daemon.ask("/v1/clusters/prod/backups")["backups"] if b["policy"] == self.name}
+        wait_until("the locks", lambda: all(b["locked_until"] for b in status().values()), 60)
+        for point in status().values():
+            began, until = (datetime.datetime.fromisoformat(point[key]) for key in ("started", "locked_until"))
+            self.assertEqual(3600, (until - began).total_seconds())
+        until = status()[made[0]]["locked_until"]
+        self.assertIn(until, self.daemon.cli("backup", "list").stdout)
+        self.assertRegex(self.daemon.cli("retention", "preview", self.name).stdout, rf"{made[0]} +t +\S+ +keep +\S+ +locked until {until}")
+        refused = self.daemon.cli("backup", "delete", made[0], check=False)
+        self.assertEqual((1, True), (refused.returncode, f'backup "{made[0]}" is locked until {until}' in refused.stderr), refused.stderr)
+        self.cluster.kubectl("create", "-f", "-", input=json.dumps(
+            {"apiVersion": "velero.io/v1", "kind": "DeleteBackupRequest", "metadata": {"name": "locked", "namespace": "velero"}, "spec": {"backupName": made[0]}}))
+        request = lambda: json.loads(self.cluster.kubectl("-n", "velero", "get", "deletebackuprequest", "locked", "-o", "json")).get("status", {})
+        wait_until("the answer", lambda: request().get("phase") == "Processed", 60)
+        self.assertEqual([f"backup is locked until {until}"], request()["errors"])
+        s3, prefix = self.daemon.s3(), f"clusters/prod/backups/{made[0]}/"
+        objects = lambda: {o["Key"]: s3.get_object(Bucket="holdfast", Key=o["Key"])["Body"].read() for o in s3.list_objects_v2(Bucket="holdfast", Prefix=prefix)["Contents"]}
+        before = objects()
+        self.assertIn(prefix + "velero-backup.json", before)
+        for key in before:
+            self.assertEqual("COMPLIANCE", s3.head_object(Bucket="holdfast", Key=key)["ObjectLockMode"])
+            with self.assertRaisesRegex(s3.exceptions.ClientError, "AccessDenied"):
+                s3.delete_object(Bucket="holdfast", Key=key)
+            with self.assertRaisesRegex(s3.exceptions.ClientError, "AccessDenied"):
+                s3.put_object(Bucket="holdfast", Key=key, Body=b"ransom")
+        self.daemon.kill()
+        self.daemon.start()
+        self.daemon.await_role("serving", "prod")
+        self.assertEqual((made, before), (self.points(), objects()))
+        self.assertEqual(until, status()[made[0]]["locked_until"])
+
     def test_wrong_ones_change_nothing(self):
         good = [{"name": "t", "schedule": "@yearly", "retention": {"last": 2}}]
         self.apply(good)

@@ -362,6 +362,47 @@ class SitesTest(ClusterTest):
         days = [datetime.datetime.fromisoformat(unit[key]) for key in ("expires", "started")]
         self.assertEqual(30, (days[0] - days[1]).days)
 
+    def test_locked_copies(self):
+        """Who has the site's key can hide them, and no more; what is hidden comes to light again."""
+        self.remote.create_bucket(Bucket="vault", ObjectLockEnabledForBucket=True)
+        self.add_site("vault", bucket="vault")
+        self.assertIn("versioning: Enabled, object lock: yes", self.daemon.cli("site", "check", "vault").stdout)
+        self.apply("locked", retention="forever", copies=[{"site": site, "retention": {"last": 1}, "lock": "1h"} for site in ("vault", "dr")])
+        made = [self.run_policy("locked") for _ in range(2)]
+        units = lambda: {u["backup"]: u for u in self.daemon.ask("/v1/sites/vault/copies")["units"]}
+        wait_until("both", lambda: {n: bool(u["locked_until"]) for n, u in units().items()} == dict.fromkeys(made, True), 60)
+        until = units()[made[0]]["locked_until"]
+        self.assertEqual(3600, (datetime.datetime.fromisoformat(until) - datetime.datetime.fromisoformat(units()[made[0]]["started"])).total_seconds())
+        self.assertIn(until, self.daemon.cli("copies", "list", "--site", "vault").stdout)
+        # The other site has no Object Lock, and that is said.
+        failed = lambda: [c["reason"] for c in self.daemon.ask("/v1/sites/dr/copies")["copies"] if c["backup"] == made[0]]
+        wait_until("the reason", lambda: failed() == ["its policy wants it locked there, and bucket far has no Object Lock"], 60)
+        refused = self.daemon.cli("copies", "remove", made[0], "--site", "vault", check=False)
+        self.assertIn(f'the copy of backup "{made[0]}" is locked until {until}', refused.stderr)
+        copies = lambda: {**self.objects(self.remote, "vault", "clusters/"), **self.objects(self.remote, "vault", "holdfast/units/")}
+        before = copies()
+        for key in before:
+            lock = self.remote.get_object_retention(Bucket="vault", Key=key)["Retention"]
+            self.assertEqual("COMPLIANCE", lock["Mode"], key)
+            version = self.remote.head_object(Bucket="vault", Key=key)["VersionId"]
+            with self.assertRaisesRegex(self.remote.exceptions.ClientError, "AccessDenied"):
+                self.remote.delete_object(Bucket="vault", Key=key, VersionId=version)
+        # The policy is gone, too, so that nothing is copied anew.
+        self.daemon.cli("policy", "delete", "locked")
+        for i, key in enumerate(before):
+            if i % 2 == 0:
+                self.remote.put_object(Bucket="vault", Key=key, Body=b"ransom")
+            if i % 3 == 0 or key.startswith("holdfast/units/"):
+                self.remote.delete_object(Bucket="vault", Key=key)
+        self.assertEqual({}, units())
+        hidden = self.daemon.cli("copies", "list", "--site", "vault", "--hidden").stdout
+        for name in made:
+            self.assertRegex(hidden, rf"prod +{name} ")
+            self.daemon.cli("copies", "unhide", name, "--site", "vault")
+        self.assertEqual(before, copies())
+        self.daemon.cli("copies", "verify", made[0], "--site", "vault")
+        self.assertIn("no locked copy", self.daemon.cli("copies", "unhide", "nothing", "--site", "vault", check=False).stderr)
+
     def test_what_cannot_be_copied(self):
         self.assertIn('there is no backup "nobody"', self.daemon.cli("copy", "run", "nobody", "--site", "dr", check=False).stderr)
         self.assertIn('there is no site "mars"', self.daemon.cli("copy", "run", "nobody", "--site", "mars", check=False).stderr)

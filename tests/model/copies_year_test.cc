@@ -23,6 +23,7 @@ struct ModelTier {
   std::string name;
   PlainRule here, there;
   bool latest = false;
+  int64_t lock_days = 0;
 };
 
 class Year {
@@ -30,6 +31,7 @@ class Year {
   Year(uint64_t seed, int64_t days) : engine_(seed), random_(seed), clock_(*parse_iso8601("2026-01-15T10:20:30Z")), days_(days) {}
 
   void run() {
+    site_->locks = chance(2);
     site_->mishap = [this](const std::string& call) { return mishap(call); };
     clusters_.outcome = [this] { return outcome(); };
     RegisteredSite registered;
@@ -64,8 +66,9 @@ class Year {
     static const char* const kTimes[] = {"15 3 */2 * *", "@every 45h", "0 2 * * 0", "0 6,18 * * 1,4", "0 0 1,15 * *"};
     for (size_t i = 0; i < 1 + engine_() % 2; ++i) {
       ModelTier t{"t" + std::to_string(i), rule(), rule(), chance(4)};
+      if (site_->locks && chance(2)) t.lock_days = static_cast<int64_t>(1 + engine_() % 30);
       document_ += "- name: " + t.name + "\n  schedule: '" + kTimes[engine_() % std::size(kTimes)] + "'\n  retention: " + t.here.document() + "\n  copies:\n  - {site: dr, mode: " + (t.latest ? "latest" : "all") +
-                   ", retention: " + t.there.document() + "}\n";
+                   ", retention: " + t.there.document() + (t.lock_days == 0 ? "" : ", lock: " + std::to_string(t.lock_days) + "d") + "}\n";
       tiers_.push_back(std::move(t));
     }
   }
@@ -137,6 +140,7 @@ class Year {
     int64_t wait = std::max<int64_t>(scheduler_->step(), 1);
     if (const auto ends = clusters_.next_end_ms()) wait = std::clamp<int64_t>(*ends - clock_.monotonic_ms(), 1, wait);
     clock_.advance(std::min(wait, 16 * kHour));
+    site_->clock_ms = clock_.wall_ms();
     scheduler_->wake();
     scheduler_->step();
     if (copy_soon_ || chance(8)) copy();
@@ -176,7 +180,7 @@ class Year {
 
   static std::vector<TierPoint> as_points(const std::vector<SiteUnit>& units) {
     std::vector<TierPoint> out;
-    for (const SiteUnit& u : units) out.push_back({u.backup, u.started_ms, true, true});
+    for (const SiteUnit& u : units) out.push_back({u.backup, u.started_ms, true, true, false, u.locked_until_ms});
     return out;
   }
 
@@ -228,6 +232,7 @@ class Year {
           const auto object = there.find(kPointsPrefix + o.key);
           ASSERT_TRUE(object != there.end()) << o.key << " is missing\n" << document_;
           ASSERT_EQ(point_body(kPointsPrefix + o.key), object->second);
+          ASSERT_GE(site_->locked_until(object->first), unit->locked_until_ms) << object->first;
         }
       }
       if (key.ends_with("/velero-backup.json")) {
@@ -254,11 +259,20 @@ class Year {
     EXPECT_TRUE(site_->objects().contains("holdfast/units/other/b,20260101T000000Z,never,somebody,p,t0"));
     for (const ModelTier& t : tiers_) {
       const auto there = units(t.name);
+      const auto good = good_points(t.name);
       EXPECT_FALSE(there.empty()) << document_;
       std::set<std::string> names;
       for (const SiteUnit& u : there) names.insert(u.backup);
       EXPECT_EQ(should_stay(t.there, as_points(there), clock_.wall_ms()), names) << document_;
       for (const std::string& name : wanted(t)) EXPECT_TRUE(names.contains(name)) << name << "\n" << document_;
+      EXPECT_EQ(there.size(), names.size()) << "two markers of one copy";
+      for (const SiteUnit& u : there) {
+        const int64_t end_ms = u.started_ms + t.lock_days * kDay;
+        const bool is_here = std::any_of(good.begin(), good.end(), [&](const TierPoint& p) { return p.name == u.backup; });
+        if (t.lock_days > 0 && is_here && end_ms > clock_.wall_ms() + kHour) {
+          EXPECT_EQ(end_ms, u.locked_until_ms) << document_;
+        }
+      }
       // Here, too, there is nothing but what a rule keeps or what ended badly of late.
       const std::vector<TierPoint> here = points(t.name);
       EXPECT_EQ(should_stay(t.here, here, clock_.wall_ms()).size(), here.size()) << document_;

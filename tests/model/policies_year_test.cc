@@ -24,12 +24,17 @@ struct ModelTier {
   test::PlainRule rule;
   std::map<uint64_t, PolicyRun> runs;  // everything that was ever seen of them
   int64_t since_ms = 0;
+  int64_t lock_ms = 0;
 };
 
 std::set<std::string> should_stay(const ModelTier& tier, const std::vector<OwnedPoint>& all, int64_t now_ms) {
   std::vector<TierPoint> points;
   for (const OwnedPoint& p : all) {
-    if (p.tier == tier.name) points.push_back(p.point);
+    if (p.tier != tier.name) continue;
+    points.push_back(p.point);
+    // What is not locked yet is before anything is removed.
+    TierPoint& point = points.back();
+    if (tier.lock_ms > 0 && point.ended && point.locked_until_ms <= now_ms) point.locked_until_ms = (std::min(point.started_ms, now_ms) + tier.lock_ms) / 1000 * 1000;
   }
   return test::should_stay(tier.rule, std::move(points), now_ms);
 }
@@ -71,9 +76,10 @@ class Year {
       t.rule.monthly = engine_() % 13;
       t.rule.keep_for_ms = static_cast<int64_t>(1 + engine_() % 20) * kDay;
       const bool queues = chance(2), catches_up = chance(2);
+      if (chance(3)) t.lock_ms = static_cast<int64_t>(1 + engine_() % 30) * kDay;
       document_ += "- name: " + t.name + "\n  schedule: '" + schedule + "'\n  missed: " + (catches_up ? "once" : "skip") + "\n  overlap: " + (queues ? "queue" : "skip") +
                    "\n  deadline: 4h\n  jitter: " + (chance(2) ? "1s" : "10m") + "\n  retries: {times: " + std::to_string(engine_() % 4) + ", wait: 2m}\n" +
-                   "  retention: " + t.rule.document() + "\n";
+                   "  retention: " + t.rule.document() + "\n" + (t.lock_ms == 0 ? "" : "  lock: " + std::to_string(t.lock_ms / kDay) + "d\n");
       tiers_.push_back(t);
     }
   }

@@ -44,7 +44,7 @@ std::vector<std::string> MemoryRemote::keys(const std::string& prefix) const {
 
 void MemoryRemote::set(const std::string& key, const std::string& body) {
   std::lock_guard lock(mutex_);
-  objects_[key] = {body, md5(body), clock_ms};
+  write(key, {body, md5(body), clock_ms});
 }
 
 void MemoryRemote::make_etags_opaque() {
@@ -52,12 +52,107 @@ void MemoryRemote::make_etags_opaque() {
   for (auto& [key, stored] : objects_) stored.etag = md5("opaque " + stored.etag);
 }
 
+void MemoryRemote::write(const std::string& key, Stored stored, int64_t locked_until_ms) {
+  if (locks) versions_[key].push_back({"v" + std::to_string(next_version_++), stored, false, locked_until_ms});
+  objects_[key] = std::move(stored);
+}
+
+void MemoryRemote::show_latest(const std::string& key) {
+  const Version* top = latest(key);
+  if (top == nullptr || top->is_marker) objects_.erase(key);
+  else objects_[key] = top->stored;
+}
+
+MemoryRemote::Version* MemoryRemote::latest(const std::string& key) {
+  const auto found = versions_.find(key);
+  return found == versions_.end() || found->second.empty() ? nullptr : &found->second.back();
+}
+
+MemoryRemote::Version* MemoryRemote::version(const std::string& key, const std::string& id) {
+  for (Version& v : versions_[key]) {
+    if (v.id == id) return &v;
+  }
+  return nullptr;
+}
+
+void MemoryRemote::hide(const std::string& key) {
+  std::lock_guard lock(mutex_);
+  versions_[key].push_back({"v" + std::to_string(next_version_++), {"", "", clock_ms}, true, 0});
+  show_latest(key);
+}
+
+int64_t MemoryRemote::locked_until(const std::string& key) const {
+  std::lock_guard lock(mutex_);
+  const auto found = versions_.find(key);
+  return found == versions_.end() || found->second.empty() ? 0 : found->second.back().locked_until_ms;
+}
+
+std::vector<std::string> MemoryRemote::versioned_keys() const {
+  std::lock_guard lock(mutex_);
+  std::vector<std::string> keys;
+  for (const auto& [key, all] : versions_) {
+    if (!all.empty()) keys.push_back(key);
+  }
+  return keys;
+}
+
+Result<void> MemoryRemote::lock(const std::string& key, int64_t until_ms) {
+  HF_TRY(const Mishap m, enter("lock " + key));
+  std::lock_guard lock(mutex_);
+  Version* top = latest(key);
+  if (!locks) return error(Code::kInvalidArgument, "Bucket is missing Object Lock Configuration");
+  if (top == nullptr || top->is_marker) return error(Code::kNotFound, Subject::kKey, key + " is not there");
+  if (m != Mishap::kLost) top->locked_until_ms = std::max(top->locked_until_ms, until_ms);
+  if (m == Mishap::kAnswerLost) return gone("lock");
+  return {};
+}
+
+Result<std::vector<RemoteVersion>> MemoryRemote::versions(const std::string& prefix) {
+  HF_CHECK(enter("versions " + prefix));
+  std::lock_guard lock(mutex_);
+  std::vector<RemoteVersion> all;
+  for (auto at = versions_.lower_bound(prefix); at != versions_.end() && at->first.starts_with(prefix); ++at) {
+    for (auto v = at->second.rbegin(); v != at->second.rend(); ++v) {
+      all.push_back({at->first, v->id, v->stored.body.size(), v->stored.etag, v->stored.written_ms, v->is_marker, v == at->second.rbegin()});
+    }
+  }
+  return all;
+}
+
+Result<RemoteObject> MemoryRemote::head_version(const std::string& key, const std::string& version_id) {
+  HF_CHECK(enter("head_version " + key));
+  std::lock_guard lock(mutex_);
+  const Version* v = version(key, version_id);
+  if (v == nullptr || v->is_marker) return error(Code::kNotFound, Subject::kKey, key + " is not there");
+  return RemoteObject{key, v->stored.body.size(), v->stored.etag, v->stored.written_ms, v->locked_until_ms};
+}
+
+Result<std::string> MemoryRemote::get_version(const std::string& key, const std::string& version_id, uint64_t) {
+  HF_CHECK(enter("get_version " + key));
+  std::lock_guard lock(mutex_);
+  const Version* v = version(key, version_id);
+  if (v == nullptr || v->is_marker) return error(Code::kNotFound, Subject::kKey, key + " is not there");
+  return v->stored.body;
+}
+
+Result<void> MemoryRemote::remove_version(const std::string& key, const std::string& version_id) {
+  HF_TRY(const Mishap m, enter("remove_version " + key));
+  std::lock_guard lock(mutex_);
+  const Version* v = version(key, version_id);
+  if (v != nullptr && v->locked_until_ms > clock_ms) return error(Code::kPermissionDenied, Subject::kLock, key + " is locked");
+  if (m != Mishap::kLost) std::erase_if(versions_[key], [&](const Version& other) { return other.id == version_id; });
+  show_latest(key);
+  if (m == Mishap::kAnswerLost) return gone("remove_version");
+  return {};
+}
+
 Result<RemoteObject> MemoryRemote::head(const std::string& key) {
   HF_CHECK(enter("head " + key));
   std::lock_guard lock(mutex_);
   const auto found = objects_.find(key);
   if (found == objects_.end()) return error(Code::kNotFound, Subject::kKey, key + " is not there");
-  return RemoteObject{key, found->second.body.size(), found->second.etag, modified(found->second)};
+  const Version* top = latest(key);
+  return RemoteObject{key, found->second.body.size(), found->second.etag, modified(found->second), top == nullptr ? 0 : top->locked_until_ms};
 }
 
 Result<std::string> MemoryRemote::get(const std::string& key, uint64_t max_bytes) {
@@ -84,7 +179,7 @@ Result<std::string> MemoryRemote::put(const RemotePut& request, std::string_view
   if (takes_conditions && !request.only_if_etag.empty() && (!objects_.contains(request.key) || objects_[request.key].etag != request.only_if_etag)) {
     return error(Code::kFailedPrecondition, "it is another one");
   }
-  objects_[request.key] = {got, md5(got), clock_ms};
+  write(request.key, {got, md5(got), clock_ms}, request.locked_until_ms);
   if (m == Mishap::kAnswerLost) return gone("put");
   return md5(got);
 }
@@ -95,7 +190,7 @@ Result<std::string> MemoryRemote::copy(const std::string& from, const std::strin
   const auto found = objects_.find(from);
   if (found == objects_.end()) return error(Code::kNotFound, Subject::kKey, from + " is not there");
   const Stored copied{arrived(m, found->second.body), found->second.etag, clock_ms};
-  if (m != Mishap::kLost) objects_[to] = copied;
+  if (m != Mishap::kLost) write(to, copied);
   if (m == Mishap::kAnswerLost) return gone("copy");
   return copied.etag;
 }
@@ -118,6 +213,11 @@ Result<RemotePage> MemoryRemote::list(const RemoteList& request) {
 Result<void> MemoryRemote::remove(const std::string& key) {
   HF_TRY(const Mishap m, enter("remove " + key));
   std::lock_guard lock(mutex_);
+  if (const auto kept = versions_.find(key); kept != versions_.end()) {
+    const bool locked = std::any_of(kept->second.begin(), kept->second.end(), [this](const Version& v) { return v.locked_until_ms > clock_ms; });
+    if (locked) return error(Code::kPermissionDenied, Subject::kLock, key + " is locked");
+    if (m != Mishap::kLost) versions_.erase(kept);
+  }
   if (m != Mishap::kLost) objects_.erase(key);
   if (m == Mishap::kAnswerLost) return gone("remove");
   return {};
@@ -156,7 +256,7 @@ Result<std::string> MemoryRemote::complete_upload(const std::string& key, const 
     digests += Digest::of(DigestKind::kMd5, as_bytes(part->second.body));
   }
   const std::string etag = md5(digests) + "-" + std::to_string(parts.size());
-  if (m != Mishap::kLost) objects_[key] = {body, etag, clock_ms};
+  if (m != Mishap::kLost) write(key, {body, etag, clock_ms});
   uploads_.erase(upload);
   if (m == Mishap::kAnswerLost) return gone("complete_upload");
   return etag;

@@ -14,7 +14,7 @@ std::set<std::string> should_stay(const PlainRule& rule, std::vector<TierPoint> 
   std::set<std::string> stay;
   std::sort(points.begin(), points.end(), [](const auto& a, const auto& b) { return std::pair(a.started_ms, a.name) > std::pair(b.started_ms, b.name); });
   for (const TierPoint& p : points) {
-    if (!p.ended || now_ms - p.started_ms < rule.keep_for_ms) stay.insert(p.name);
+    if (!p.ended || p.locked_until_ms > now_ms || now_ms - p.started_ms < rule.keep_for_ms) stay.insert(p.name);
   }
   std::erase_if(points, [](const TierPoint& p) { return !p.ended; });
   for (size_t i = 0; i < points.size() && i < rule.last; ++i) stay.insert(points[i].name);

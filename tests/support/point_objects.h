@@ -43,6 +43,7 @@ class PointClusters final : public ClusterService {
   Result<std::string> backup_log(const std::string&, const std::string&) override { return no(); }
   Result<ArchivePiece> backup_archive(const std::string&, const std::string&, uint64_t) override { return no(); }
   Result<void> delete_backup(const std::string&, const std::string&) override { return no(); }
+  Result<void> lock_backup(const std::string&, const std::string&, int64_t) override { return no(); }
   void cancel_backup(const std::string&, const std::string&) override {}
   Result<void> start_restore(const std::string&, const NewRestore&) override { return no(); }
   Result<std::vector<RunStatus>> restores(const std::string&) override { return no(); }

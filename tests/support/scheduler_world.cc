@@ -74,13 +74,25 @@ Result<std::vector<OwnedPoint>> SimulatedClusters::points(const std::string&) {
   settle();
   std::vector<OwnedPoint> all;
   for (const auto& [name, b] : backups_) {
-    if (b.phase == "Completed" || b.phase == "PartiallyFailed" || !b.ended) all.push_back({b.policy, b.tier, {name, b.started_wall_ms, b.ended, b.phase == "Completed"}});
+    if (b.phase == "Completed" || b.phase == "PartiallyFailed" || !b.ended) all.push_back({b.policy, b.tier, {name, b.started_wall_ms, b.ended, b.phase == "Completed", false, b.locked_until_ms}});
   }
   return all;
 }
 
+Result<void> SimulatedClusters::lock_point(const std::string&, const std::string& backup, int64_t until_ms) {
+  std::lock_guard lock(mutex_);
+  const auto found = backups_.find(backup);
+  if (found == backups_.end()) return error(Code::kNotFound, "there is no backup " + backup);
+  EXPECT_GT(until_ms, found->second.locked_until_ms) << backup;
+  found->second.locked_until_ms = until_ms;
+  return {};
+}
+
 Result<void> SimulatedClusters::remove_point(const std::string&, const std::string& backup) {
   std::lock_guard lock(mutex_);
+  if (const auto found = backups_.find(backup); found != backups_.end()) {
+    EXPECT_LE(found->second.locked_until_ms, clock_.wall_ms()) << backup << " is locked";
+  }
   running_.erase(backup);
   if (backups_.erase(backup) == 0) return error(Code::kNotFound, "there is no backup " + backup);
   return {};

@@ -42,6 +42,8 @@ class SimulatedClusters final : public BackupMaker {
   Result<BackupLook> look(const Policy& policy, const PolicyTier& tier, const PolicyRun& run) override;
   void cancel(const std::string& cluster, const std::string& backup) override;
   Result<std::vector<OwnedPoint>> points(const std::string& cluster) override;
+  Result<void> lock_point(const std::string& cluster, const std::string& backup, int64_t until_ms) override;
+  // Fails the test where one is removed that is locked by the clock's time.
   Result<void> remove_point(const std::string& cluster, const std::string& backup) override;
 
   // What was running is known as failed, or `forgotten`.
@@ -58,6 +60,7 @@ class SimulatedClusters final : public BackupMaker {
     std::string policy, tier, phase, reason;
     int64_t started_wall_ms = 0, ends_ms = 0;
     bool ended = false;
+    int64_t locked_until_ms = 0;
   };
   void settle();
 

@@ -9,6 +9,7 @@
 #include "k8s/backup/related_items.h"
 #include "k8s/backup/resource_filter.h"
 #include "k8s/bucket/run_log.h"
+#include "k8s/restore_point_catalog.h"
 #include "tests/support/store_fixture.h"
 #include "tests/support/json_object.h"
 
@@ -230,6 +231,65 @@ TEST(ObjectStream, BecomesVisibleWholeOrNotAtAll) {
   }
   EXPECT_TRUE(f.store().list_uploads("bkt", {})->uploads.empty());
 }
+
+// In a bucket without versions and in one with Object Lock.
+class LockedPoint : public testing::TestWithParam<bool> {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(f_.open());
+    f_.make_bucket("bkt", GetParam() ? Versioning::kEnabled : Versioning::kOff, GetParam());
+    for (const char* file : {"b.tar.gz", "b-logs.gz", "holdfast-evidence.json"}) put(file, "{}");
+    put("velero-backup.json", kDocument);
+    until_ms_ = f_.clock().wall_ms() + 3'600'000;
+  }
+  void put(const std::string& file, const std::string& body) { ASSERT_TRUE(f_.put("bkt", "clusters/c/backups/b/" + file, body)) << file; }
+
+  static constexpr const char* kDocument = R"({"status":{"phase":"Completed","startTimestamp":"2026-01-02T03:04:05Z"}})";
+  test::StoreFixture f_;
+  int64_t until_ms_ = 0;
+};
+
+TEST_P(LockedPoint, StaysAsItIsUntilItsTimeIsOver) {
+  const BackupPlace place{&f_.store(), "bkt", "clusters/c/"};
+  RestorePointCatalog catalog;
+  EXPECT_EQ(0, catalog.list(place)->front().locked_until_ms);
+  ASSERT_TRUE(lock_restore_point(place, "b", until_ms_));
+  ASSERT_TRUE(lock_restore_point(place, "b", until_ms_ - 1'000));  // shorter changes nothing
+  EXPECT_EQ(until_ms_, find_restore_point(place, "b").value()->locked_until_ms);
+  catalog.forget(place, "b");
+  EXPECT_EQ(until_ms_, catalog.list(place)->front().locked_until_ms);
+  const auto refused = delete_restore_point(place, "b");
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(refused.error().is(Code::kPermissionDenied, Subject::kLock));
+  EXPECT_EQ("backup \"b\" is locked until 2023-11-14T23:13:20Z", refused.error().message());
+  EXPECT_TRUE(restore_point_document(place, "b"));
+  for (const char* file : {"b.tar.gz", "b-logs.gz", "velero-backup.json"}) {
+    const std::string key = std::string("clusters/c/backups/b/") + file;
+    const auto there = f_.store().get("bkt", key, {});
+    ASSERT_TRUE(there);
+    const ObjectInfo& info = (*there)->info();
+    const auto gone = f_.remove("bkt", key, {info.is_null ? std::nullopt : std::optional(info.seq), info.is_null}, true);
+    EXPECT_EQ(Code::kPermissionDenied, gone.error().code()) << file;
+    if (GetParam()) continue;
+    EXPECT_EQ(Code::kPermissionDenied, f_.put("bkt", key, "other").error().code()) << file;
+    EXPECT_EQ(Code::kPermissionDenied, f_.remove("bkt", key).error().code()) << file;
+  }
+  put("holdfast-evidence.json", "what is found out later");
+  // Longer, and through a restart from the log alone.
+  ASSERT_TRUE(lock_restore_point(place, "b", until_ms_ + 1'000));
+  f_.close();
+  f_.drop_index();
+  ASSERT_TRUE(f_.open());
+  const BackupPlace again{&f_.store(), "bkt", "clusters/c/"};
+  EXPECT_EQ(until_ms_ + 1'000, find_restore_point(again, "b").value()->locked_until_ms);
+  ASSERT_FALSE(delete_restore_point(again, "b"));
+  f_.clock().advance(3'602'000);
+  ASSERT_TRUE(delete_restore_point(again, "b"));
+  EXPECT_TRUE(list_restore_points(again)->empty());
+  EXPECT_EQ(Code::kNotFound, lock_restore_point(again, "b", until_ms_).error().code());
+}
+
+INSTANTIATE_TEST_SUITE_P(Buckets, LockedPoint, testing::Bool());
 
 }  // namespace
 }  // namespace holdfast::k8s

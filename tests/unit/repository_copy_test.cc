@@ -14,6 +14,7 @@
 #include "daemon/replicator/unit_copier.h"
 #include "daemon/replicator/unit_fetcher.h"
 #include "daemon/replicator/unit_layout.h"
+#include "daemon/replicator/unit_lock.h"
 #include "k8s/bucket/gzip_writer.h"
 #include "k8s/point_repositories.h"
 #include "tests/support/memory_remote.h"
@@ -760,6 +761,70 @@ TEST(PointRepositories, AreThoseOfItsVolumes) {
   EXPECT_TRUE(fixture.put("b", "backups/y/y-podvolumebackups.json.gz", k8s::gzip(R"([{"spec":{"pod":{"namespace":"old","name":"p"},"volume":"v","uploaderType":"kopia"},"status":{"phase":"Completed"}},
     {"spec":{"pod":{"namespace":"bad","name":"p"},"volume":"v","uploaderType":"kopia"},"status":{"phase":"Failed"}}])")));
   EXPECT_EQ((std::vector<std::string>{"kopia/old"}), k8s::repositories_of({&fixture.store(), "b", ""}, "y").value());
+}
+
+class LockedRepositoryTest : public RepositoryCopyTest {
+ protected:
+  void SetUp() override {
+    RepositoryCopyTest::SetUp();
+    site_->locks = true;
+  }
+  void copy_locked(const std::string& name, int64_t hours) {
+    back_up(name);
+    points_[name].unit.locked_until_ms = points_[name].unit.started_ms + hours * kHourMs;
+    const auto copied = copy(name);
+    ASSERT_TRUE(copied) << copied.error().message();
+  }
+  std::vector<std::string> packs() { return site_->keys(kPrefix + kShop + "p"); }
+};
+
+TEST_F(LockedRepositoryTest, SharedBlobsAreLockedForTheLastThatNeedsThem) {
+  copy_locked("a", 10);
+  const auto of_a = packs();
+  ASSERT_FALSE(of_a.empty());
+  const int64_t first = points_["a"].unit.locked_until_ms;
+  for (const std::string& key : of_a) EXPECT_EQ(first, site_->locked_until(key)) << key;
+  copy_locked("b", 100);
+  for (const std::string& key : of_a) EXPECT_EQ(points_["b"].unit.locked_until_ms, site_->locked_until(key)) << key;
+  copy_locked("c", 20);
+  for (const std::string& key : of_a) EXPECT_EQ(points_["b"].unit.locked_until_ms, site_->locked_until(key)) << key;
+  for (const std::string& key : site_->keys("holdfast/repositories/prod/indexes/")) EXPECT_GT(site_->locked_until(key), site_->clock_ms) << key;
+  for (const std::string& key : site_->keys("holdfast/repositories/prod/lists/")) EXPECT_GT(site_->locked_until(key), site_->clock_ms) << key;
+}
+
+TEST_F(LockedRepositoryTest, WhatIsHiddenOfARepositoryComesToLight) {
+  copy_locked("a", 10);
+  copy_locked("b", 10);
+  for (const std::string& key : site_->keys("")) site_->hide(key);
+  CopyProgress progress;
+  for (const char* name : {"a", "b"}) {
+    const auto done = unhide_unit(*site_, "prod", name, progress, {});
+    ASSERT_TRUE(done) << done.error().message();
+    expect_restorable(name);
+    const auto wrong = check_unit(*site_, points_[name].unit, true, progress, {});
+    ASSERT_TRUE(wrong);
+    EXPECT_EQ(std::vector<std::string>(), *wrong);
+  }
+  ASSERT_TRUE(sweep());
+  EXPECT_TRUE(live_has("b"));
+}
+
+TEST_F(LockedRepositoryTest, ASweepLeavesWhatIsLockedAndTakesItLater) {
+  copy_locked("a", 1'000);
+  SiteUnit gone = points_["a"].unit;
+  // The copy was ended, its markers are gone; only its blobs are locked.
+  ASSERT_TRUE(retire_lists(*site_, RepositoryPlace("prod", "kopia/shop"), gone).error().is(Code::kPermissionDenied, Subject::kLock));
+  site_->clock_ms = gone.locked_until_ms;
+  for (const std::string& key : packs()) ASSERT_TRUE(site_->lock(key, gone.locked_until_ms + 100 * kHourMs));
+  ASSERT_TRUE(remove_unit(*site_, gone));
+  site_->clock_ms += 49 * kHourMs;
+  const auto before = packs();
+  ASSERT_TRUE(sweep());
+  EXPECT_EQ(before, packs());
+  site_->clock_ms += 60 * kHourMs;
+  ASSERT_TRUE(sweep());
+  EXPECT_TRUE(packs().empty());
+  EXPECT_TRUE(site_->keys("holdfast/repositories/prod/indexes/").empty());
 }
 
 }  // namespace

@@ -77,6 +77,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Wrong{tier("  schedule: '@daily'\n  backup: {includedResources: [a], includedClusterScopedResources: [b]}\n"), "line 7: tiers[0].backup: "},
                     Wrong{tier("  schedule: '@daily'\n- {name: t, schedule: '@daily', retention: forever}\n"), "line 7: tiers[1].name: there is another tier \"t\""},
                     Wrong{tier("  schedule: '@daily'\n  copies: [{site: dr, retention: forever}, {site: dr, retention: forever}]\n"), "line 7: tiers[0].copies[1].site: there is another copy"},
+                    Wrong{tier("  schedule: '@daily'\n  lock: 11y\n"), "tiers[0].lock: it is more than ten years, and nobody could take it back"},
+                    Wrong{tier("  schedule: '@daily'\n  lock: soon\n"), "tiers[0].lock"},
+                    Wrong{tier("  schedule: '@daily'\n  copies: [{site: dr, lock: 20y, retention: forever}]\n"), "tiers[0].copies[0].lock: it is more than ten years"},
                     Wrong{tier("  schedule: '@daily'\n  copies:\n  - site: dr\n"), "line 8: tiers[0].copies[0]: \"retention\" is missing"},
                     Wrong{tier("  schedule: '@daily'\n  copies: [{site: dr, retention: {verified: 1}}]\n"), "line 7: tiers[0].copies[0].retention.verified: there is no such field here"},
                     Wrong{tier("  schedule: '@daily'\n  verification:\n    level: restore\n"), "line 7: tiers[0].verification: \"schedule\" is missing"},
@@ -395,9 +398,29 @@ TEST_F(SchedulerTest, WhatIsHeldStaysUntilItIsReleased) {
   EXPECT_EQ((std::vector<std::string>{"p-t-20260301030000"}), clusters_.point_names());
 }
 
+TEST_F(SchedulerTest, WhatIsLockedStaysUntilItsTimeIsOver) {
+  ASSERT_TRUE(scheduler_->apply_policy("name: p\ncluster: prod\ntiers:\n- {name: t, schedule: 0 * * * *, retention: {last: 1}, lock: 3h}\n- {name: u, schedule: 0 * * * *, retention: {last: 1}}\n"));
+  for (int i = 0; i < 31; ++i) {
+    go_on(5 * kMinute);
+    scheduler_->remove_expired({});
+  }
+  EXPECT_EQ((std::vector<std::string>{"p-t-20260301010000", "p-t-20260301020000", "p-u-20260301020000"}), clusters_.point_names());
+  const auto judged = scheduler_->judge_points("p");
+  ASSERT_TRUE(judged);
+  EXPECT_EQ("locked until 2026-03-01T04:00:00Z", (*judged)[1].why);
+  // Another rule does not shorten it.
+  ASSERT_TRUE(scheduler_->apply_policy("name: p\ncluster: prod\ntiers:\n- {name: t, schedule: 0 0 1 1 *, retention: {last: 1}, lock: 1h}\n"));
+  go_on(80 * kMinute);
+  scheduler_->remove_expired({});
+  EXPECT_EQ((std::vector<std::string>{"p-t-20260301010000", "p-t-20260301020000", "p-u-20260301020000"}), clusters_.point_names());
+  go_on(20 * kMinute);
+  scheduler_->remove_expired({});
+  EXPECT_EQ((std::vector<std::string>{"p-t-20260301020000", "p-u-20260301020000"}), clusters_.point_names());
+}
+
 // What the forecast says is what happens.
 TEST_F(SchedulerTest, TheForecastComesTrue) {
-  const std::string document = "name: p\ncluster: prod\ntiers:\n- {name: t, schedule: 0 */6 * * *, retention: {last: 2, daily: 3, keepFor: 30h}}\n- {name: u, schedule: 0 0 1 * *, retention: forever}\n";
+  const std::string document = "name: p\ncluster: prod\ntiers:\n- {name: t, schedule: 0 */6 * * *, retention: {last: 2, daily: 3, keepFor: 30h}, lock: 40h}\n- {name: u, schedule: 0 0 1 * *, retention: forever}\n";
   ASSERT_TRUE(scheduler_->apply_policy(document));
   for (int i = 0; i < 12; ++i) {
     go_on(6 * kHour);

@@ -70,6 +70,8 @@ class World final : public SiteService {
   Result<void> start_layout(const std::string&, const std::string&, const std::string&) override { return no(); }
   Result<std::shared_ptr<ObjectStore>> open_copy(const std::string&, const std::string&, const std::string&) override { return no(); }
   Result<void> start_clearing(const std::string&, const std::string&, const std::string&) override { return no(); }
+  Result<std::vector<SiteUnit>> hidden_copies(const std::string&) override { return no(); }
+  Result<void> start_unhiding(const std::string&, const std::string&, const std::string&) override { return no(); }
   std::vector<std::string> alarms() const override { return {}; }
   Result<SiteCopies> copies(const std::string&) override { return no(); }
   Result<void> remove_copy(const std::string&, const std::string&, const std::string&) override { return no(); }
