@@ -14,107 +14,15 @@
 #include "daemon/replicator/unit_copier.h"
 #include "daemon/replicator/unit_fetcher.h"
 #include "daemon/replicator/unit_layout.h"
-#include "daemon/replicator/unit_lock.h"
 #include "k8s/bucket/gzip_writer.h"
 #include "k8s/point_repositories.h"
-#include "tests/support/memory_remote.h"
+#include "tests/support/repository_fixture.h"
 #include "tests/support/small_kopia.h"
 #include "tests/support/store_fixture.h"
 #include "tests/support/turns.h"
 
 namespace holdfast::test {
 namespace {
-
-const std::string kPrefix = "clusters/prod/";
-const std::string kShop = "kopia/shop/";
-constexpr int64_t kHourMs = 3'600'000;
-
-using Contents = std::map<std::string, std::string>;
-
-class RepositoryCopyTest : public testing::Test {
- protected:
-  void SetUp() override { ASSERT_NO_FATAL_FAILURE(begin(1)); }
-
-  // A source and a site with nothing in them.
-  void begin(uint64_t seed) {
-    kopia_.reset();
-    fixture_ = std::make_unique<StoreFixture>(StoreOptions{.seed = seed});
-    ASSERT_TRUE(fixture_->open());
-    fixture_->make_bucket("holdfast");
-    kopia_ = std::make_unique<SmallKopia>(fixture_->store(), "holdfast", kPrefix + kShop, seed);
-    site_ = std::make_unique<MemoryRemote>();
-    site_->keeps_times = true;
-    site_->clock_ms = 1'767'000'000'000;
-    points_.clear();
-  }
-
-  void put(const std::string& name, const std::string& body) { ASSERT_TRUE(fixture_->put("holdfast", kPrefix + name, body)); }
-
-  // A backup with the data of a volume in the repository.
-  void back_up(const std::string& name) {
-    kopia_->chatter();
-    put("backups/" + name + "/" + name + "-volumeinfo.json.gz", k8s::gzip(R"([{"backupMethod":"PodVolumeBackup","pvcName":"data","pvcNamespace":"shop","result":"succeeded",
-        "pvbInfo":{"uploaderType":"kopia","podNamespace":"shop","podName":"web"}}])"));
-    put("backups/" + name + "/velero-backup.json", "{}");
-    points_[name] = {kopia_->write(3), unit(name)};
-  }
-  SiteUnit unit(const std::string& name) {
-    SiteUnit u;
-    u.cluster = "prod";
-    u.backup = name;
-    u.source = "holdfast-1";
-    u.started_ms = 1'767'000'000'000 + 60'000 * static_cast<int64_t>(++begun_);
-    return u;
-  }
-  void delete_backup(const std::string& name) {
-    kopia_->forget(points_[name].contents);
-    for (const char* file : {"-volumeinfo.json.gz"}) ASSERT_TRUE(fixture_->remove("holdfast", kPrefix + "backups/" + name + "/" + name + file));
-    ASSERT_TRUE(fixture_->remove("holdfast", kPrefix + "backups/" + name + "/velero-backup.json"));
-  }
-
-  CopySource source() { return {&fixture_->store(), "holdfast", kPrefix}; }
-  Result<void> copy(const std::string& name, unsigned transfers = 4) {
-    CopyProgress progress;
-    const CopySource from = source();
-    return copy_unit(from, *site_, points_[name].unit, {transfers, 1 << 20}, progress, {});
-  }
-  Result<void> sweep() { return sweep_repositories(*site_, "prod", {}); }
-  bool is_marked(const std::string& name) { return site_->objects().contains(marker_key(points_[name].unit)); }
-
-  // What a client of kopia's reads under a prefix there.
-  Contents read(const std::string& prefix) { return read_contents(site_->objects(), prefix + kShop); }
-  static bool has(const Contents& read, const Contents& wanted) {
-    return std::all_of(wanted.begin(), wanted.end(), [&](const auto& c) { return read.contains(c.first) && read.at(c.first) == c.second; });
-  }
-  // In a prefix of its own.
-  void expect_restorable(const std::string& name) {
-    CopyProgress progress;
-    const auto laid_out = lay_out_unit(*site_, points_[name].unit, {4, 1 << 20}, progress, {});
-    ASSERT_TRUE(laid_out) << name << ": " << laid_out.error().message();
-    EXPECT_TRUE(has(read(layout_prefix("prod", name)), points_[name].contents)) << name;
-    EXPECT_TRUE(site_->objects().contains(layout_prefix("prod", name) + "backups/" + name + "/velero-backup.json"));
-    EXPECT_EQ(progress.objects.load(), progress.objects_done.load());
-    ASSERT_TRUE(clear_layout(*site_, "prod", name));
-    EXPECT_TRUE(site_->keys("laid-out/").empty());
-  }
-  // As it lies there.
-  bool live_has(const std::string& name) { return has(read(kPrefix), points_[name].contents); }
-  std::set<std::string> names_under(const std::string& prefix) {
-    std::set<std::string> names;
-    for (const std::string& key : site_->keys(prefix)) names.insert(key.substr(prefix.size()));
-    return names;
-  }
-
-  struct Point {
-    Contents contents;
-    SiteUnit unit;
-  };
-  std::unique_ptr<StoreFixture> fixture_;
-  std::unique_ptr<SmallKopia> kopia_;
-  std::unique_ptr<MemoryRemote> site_;
-  std::map<std::string, Point> points_;
-  unsigned begun_ = 0;
-};
 
 TEST_F(RepositoryCopyTest, EverythingButSessionsAndLogs) {
   back_up("a");
@@ -761,70 +669,6 @@ TEST(PointRepositories, AreThoseOfItsVolumes) {
   EXPECT_TRUE(fixture.put("b", "backups/y/y-podvolumebackups.json.gz", k8s::gzip(R"([{"spec":{"pod":{"namespace":"old","name":"p"},"volume":"v","uploaderType":"kopia"},"status":{"phase":"Completed"}},
     {"spec":{"pod":{"namespace":"bad","name":"p"},"volume":"v","uploaderType":"kopia"},"status":{"phase":"Failed"}}])")));
   EXPECT_EQ((std::vector<std::string>{"kopia/old"}), k8s::repositories_of({&fixture.store(), "b", ""}, "y").value());
-}
-
-class LockedRepositoryTest : public RepositoryCopyTest {
- protected:
-  void SetUp() override {
-    RepositoryCopyTest::SetUp();
-    site_->locks = true;
-  }
-  void copy_locked(const std::string& name, int64_t hours) {
-    back_up(name);
-    points_[name].unit.locked_until_ms = points_[name].unit.started_ms + hours * kHourMs;
-    const auto copied = copy(name);
-    ASSERT_TRUE(copied) << copied.error().message();
-  }
-  std::vector<std::string> packs() { return site_->keys(kPrefix + kShop + "p"); }
-};
-
-TEST_F(LockedRepositoryTest, SharedBlobsAreLockedForTheLastThatNeedsThem) {
-  copy_locked("a", 10);
-  const auto of_a = packs();
-  ASSERT_FALSE(of_a.empty());
-  const int64_t first = points_["a"].unit.locked_until_ms;
-  for (const std::string& key : of_a) EXPECT_EQ(first, site_->locked_until(key)) << key;
-  copy_locked("b", 100);
-  for (const std::string& key : of_a) EXPECT_EQ(points_["b"].unit.locked_until_ms, site_->locked_until(key)) << key;
-  copy_locked("c", 20);
-  for (const std::string& key : of_a) EXPECT_EQ(points_["b"].unit.locked_until_ms, site_->locked_until(key)) << key;
-  for (const std::string& key : site_->keys("holdfast/repositories/prod/indexes/")) EXPECT_GT(site_->locked_until(key), site_->clock_ms) << key;
-  for (const std::string& key : site_->keys("holdfast/repositories/prod/lists/")) EXPECT_GT(site_->locked_until(key), site_->clock_ms) << key;
-}
-
-TEST_F(LockedRepositoryTest, WhatIsHiddenOfARepositoryComesToLight) {
-  copy_locked("a", 10);
-  copy_locked("b", 10);
-  for (const std::string& key : site_->keys("")) site_->hide(key);
-  CopyProgress progress;
-  for (const char* name : {"a", "b"}) {
-    const auto done = unhide_unit(*site_, "prod", name, progress, {});
-    ASSERT_TRUE(done) << done.error().message();
-    expect_restorable(name);
-    const auto wrong = check_unit(*site_, points_[name].unit, true, progress, {});
-    ASSERT_TRUE(wrong);
-    EXPECT_EQ(std::vector<std::string>(), *wrong);
-  }
-  ASSERT_TRUE(sweep());
-  EXPECT_TRUE(live_has("b"));
-}
-
-TEST_F(LockedRepositoryTest, ASweepLeavesWhatIsLockedAndTakesItLater) {
-  copy_locked("a", 1'000);
-  SiteUnit gone = points_["a"].unit;
-  // The copy was ended, its markers are gone; only its blobs are locked.
-  ASSERT_TRUE(retire_lists(*site_, RepositoryPlace("prod", "kopia/shop"), gone).error().is(Code::kPermissionDenied, Subject::kLock));
-  site_->clock_ms = gone.locked_until_ms;
-  for (const std::string& key : packs()) ASSERT_TRUE(site_->lock(key, gone.locked_until_ms + 100 * kHourMs));
-  ASSERT_TRUE(remove_unit(*site_, gone));
-  site_->clock_ms += 49 * kHourMs;
-  const auto before = packs();
-  ASSERT_TRUE(sweep());
-  EXPECT_EQ(before, packs());
-  site_->clock_ms += 60 * kHourMs;
-  ASSERT_TRUE(sweep());
-  EXPECT_TRUE(packs().empty());
-  EXPECT_TRUE(site_->keys("holdfast/repositories/prod/indexes/").empty());
 }
 
 }  // namespace
