@@ -94,6 +94,7 @@ struct RunStatus {
   std::string policy, tier;         // of a restore point: that asked for it
   bool verified = false, doubted = false;  // of a restore point: see k8s/point_evidence.h
   int64_t locked_until_ms = 0;      // of a restore point: nobody can remove it before; 0: it is not locked
+  std::map<std::string, std::string> labels;  // of a restore point
   std::string backup;               // of a restore: what from
   uint64_t total = 0;               // of a restore: how many items it has to see to
   std::vector<std::string> lacks;   // of a restore: what the cluster lacks for it

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -77,6 +78,8 @@ struct TierCopy {
   Mode mode = Mode::kAll;
   RetentionRule retention;  // there
   int64_t lock_ms = 0;      // locked there for so long after its start; 0: not at all
+  // Besides those of the tier: restore points of the cluster that no policy made and that bear all of these. Empty: none.
+  std::map<std::string, std::string> labels;
 };
 
 // The same, for the one who does it.

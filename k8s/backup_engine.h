@@ -18,6 +18,7 @@ struct BackupPlace {
   ObjectStore* store = nullptr;
   std::string bucket;
   std::string prefix;  // "clusters/NAME/", or empty
+  std::shared_ptr<ObjectStore> elsewhere = nullptr;  // `store`, where it is not this appliance's own: it lives as long as it is used
 };
 
 // One backup to make. Texts are JSON objects.
@@ -65,6 +66,7 @@ struct RestorePoint {
   std::string policy, tier;  // that asked for it; empty: none did
   bool verified = false, doubted = false;  // as in PointEvidence
   int64_t locked_until_ms = 0;  // nobody can remove it before; 0: it is not locked
+  std::map<std::string, std::string> labels = {};  // of its Backup object
   // False: Velero made it and has not finished it; it shows a backup when the archive is there, as "Finalizing".
   bool has_ended() const { return !is_being_finished(phase); }
   static bool is_being_finished(std::string_view phase) { return phase.starts_with("Finalizing") || phase.starts_with("WaitingForPluginOperations"); }

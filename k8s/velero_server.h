@@ -13,6 +13,7 @@ namespace holdfast::k8s {
 // A BackupStorageLocation as its object describes it.
 struct LocationClaim {
   std::string provider, bucket, prefix, url;
+  bool read_only = false;          // by its accessMode
   bool has_credential = false;
   std::string access_key, secret;  // of its credential
 };
@@ -49,7 +50,7 @@ class VeleroAppliance {
   // How many stand before it; nothing where it neither runs nor waits.
   virtual std::optional<size_t> backups_before(const std::string& name) const = 0;
   virtual bool is_restoring(const std::string& name) const = 0;
-  // kInvalidArgument: it is not of this appliance; kPermissionDenied: its credential does not reach it.
+  // kInvalidArgument: it is neither of this appliance nor at a site of its; kPermissionDenied: its credential does not reach it.
   virtual Result<GrantedLocation> grant(const LocationClaim& claim) const = 0;
   // A URL that lets anybody fetch the object for so long, whether or not there is one.
   virtual Result<std::string> download_url(const BackupPlace& place, const std::string& key, std::chrono::seconds lifetime) const = 0;

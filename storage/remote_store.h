@@ -47,6 +47,7 @@ struct RemoteList {
   std::string prefix, delimiter;
   std::string token;      // `next` of the page before
   unsigned max_keys = 1000;
+  std::string after;  // of the first page: it begins behind this key
 };
 
 struct RemotePut {

@@ -126,8 +126,8 @@ class Daemon {
     replicator_->stop();
     recovery_.reset();
     verifier_.reset();
+    clusters_.reset();  // ends running backups, of which the next two are told
     replicator_.reset();
-    clusters_.reset();  // ends running backups
     scheduler_.reset();
     notifier_.reset();
     local_pools_.reset();
@@ -151,8 +151,9 @@ class Daemon {
     const std::string id = recovery_->status().appliance;
     notifier_ = std::make_unique<Notifier>(NotifierParts{store_.get(), &clock_, id});
     clusters_ = std::make_unique<LocalClusters>(ClusterServiceParts{store_.get(), store_.get(), store_.get(), store_.get(), &clock_, &random_, id,
-                                                                     [this] { return may_remove(); }, [this] { scheduler_->wake(); }, c_.state_dir, face(),
-                                                                     [this](const std::string& site, const std::string& cluster, const std::string& backup) { return replicator_->open_copy(site, cluster, backup); }});
+                                                                     [this] { return may_remove(); }, [this] { backup_ended(); }, c_.state_dir, face(),
+                                                                     [this](const std::string& site, const std::string& cluster, const std::string& backup) { return replicator_->open_copy(site, cluster, backup); },
+                                                                     [this](const std::string& url, const std::string& bucket) { return SiteRegistry(*store_).at(url, bucket); }});
     backup_maker_ = std::make_unique<ClusterBackupMaker>(*clusters_);
     scheduler_ = std::make_unique<Scheduler>(scheduler_parts());
     replicator_ = std::make_unique<Replicator>(replicator_parts(id));
@@ -215,6 +216,12 @@ class Daemon {
     parts.is_active = [this] { return recovery_->is_active(); };
     parts.tell = [this](Event event) { notifier_->tell(std::move(event)); };
     return parts;
+  }
+
+  void backup_ended() {
+    scheduler_->wake();
+    const auto orders = scheduler_->copy_orders();
+    if (std::any_of(orders.begin(), orders.end(), [](const CopyOrder& o) { return !o.copy.labels.empty(); })) replicator_->wake();
   }
 
   ReplicatorParts replicator_parts(const std::string& id) {

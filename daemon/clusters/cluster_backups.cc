@@ -24,6 +24,7 @@ RunStatus status_of(const k8s::RestorePoint& p) {
   s.policy = p.policy;
   s.tier = p.tier;
   s.locked_until_ms = p.locked_until_ms;
+  s.labels = p.labels;
   s.verified = p.verified;
   s.doubted = p.doubted;
   return s;

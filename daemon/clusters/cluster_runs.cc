@@ -82,7 +82,8 @@ Result<std::shared_ptr<const k8s::BackupProgress>> line_up(JobLines& lines, cons
   const auto task = task_of<BackupTask>(cluster, services, std::move(run));
   Job job = job_of(task);
   job.urgent = urgent;
-  job.leaves_traces = !task->asked.by_other;
+  // What lies elsewhere may not be reached at the next start, and is no restore point without its velero-backup.json.
+  job.leaves_traces = !task->asked.by_other && task->asked.place.elsewhere == nullptr;
   job.show_progress = [task](RunStatus& s) { s.items = task->progress.items; };
   HF_CHECK(lines.start(cluster.status.name, std::move(job)));
   return std::shared_ptr<const k8s::BackupProgress>(task, &task->progress);
@@ -91,7 +92,7 @@ Result<std::shared_ptr<const k8s::BackupProgress>> line_up(JobLines& lines, cons
 Result<std::shared_ptr<const k8s::RestoreProgress>> line_up(JobLines& lines, const RegisteredCluster& cluster, k8s::EngineServices services, k8s::RestoreRun run) {
   const auto task = task_of<RestoreTask>(cluster, services, std::move(run));
   Job job = job_of(task);
-  job.leaves_traces = !task->asked.order.plan;
+  job.leaves_traces = !task->asked.order.plan && task->asked.place.elsewhere == nullptr;
   job.show_progress = [task](RunStatus& s) {
     s.items = task->progress.items;
     s.total = task->progress.total;

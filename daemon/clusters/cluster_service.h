@@ -23,6 +23,8 @@ struct ClusterServiceParts {
   S3Face face;
   // A copy of a restore point at a site, to be read.
   std::function<Result<std::shared_ptr<ObjectStore>>(const std::string& site, const std::string& cluster, const std::string& backup)> open_copy = {};
+  // As VeleroBridgeParts.
+  std::function<std::optional<RemotePlace>(const std::string& url, const std::string& bucket)> site_at = {};
 };
 
 class LocalClusters final : public ClusterService {

@@ -28,7 +28,7 @@ void LocalClusters::serve(const RegisteredCluster& cluster) {
   if (!cluster.status.serve || generation_ == 0) return;
   auto served = std::make_shared<Served>();
   served->bridge = std::make_unique<VeleroBridge>(
-      cluster, VeleroBridgeParts{&backups_, &restores_, p_.objects, p_.buckets, p_.users, engine(), [this, name = cluster.status.name](const std::string& backup) { return may_expire(name, backup); }, p_.face});
+      cluster, VeleroBridgeParts{&backups_, &restores_, p_.objects, p_.buckets, p_.users, engine(), [this, name = cluster.status.name](const std::string& backup) { return may_expire(name, backup); }, p_.face, p_.site_at});
   k8s::VeleroServerOptions options;
   options.appliance_id = server_id(cluster.status.name);
   options.generation = generation_;

@@ -1,7 +1,11 @@
 #include "daemon/clusters/velero_bridge.h"
 
+#include <algorithm>
+#include <array>
+
 #include "storage/base/scopes.h"
 #include "storage/net/presign.h"
+#include "storage/remote_objects.h"
 
 namespace holdfast {
 
@@ -14,6 +18,10 @@ std::string normal_prefix(std::string prefix) {
   return prefix.empty() ? prefix : prefix + "/";
 }
 
+constexpr std::array kOursAtSites{"clusters/", "holdfast/", "laid-out/"};
+constexpr size_t kMostElsewhere = 50;
+constexpr std::chrono::seconds kPatience{15};  // others wait behind a location that is not reached
+
 std::string without_slash(std::string url) {
   while (url.ends_with('/')) url.pop_back();
   return url;
@@ -24,9 +32,7 @@ std::string without_slash(std::string url) {
 Result<k8s::GrantedLocation> VeleroBridge::grant(const k8s::LocationClaim& claim) const {
   const auto refused = [](const std::string& why) { return error(Code::kInvalidArgument, why); };
   if (claim.provider != "aws" && claim.provider != "velero.io/aws") return refused("provider \"" + claim.provider + "\" is not served: only aws, for this appliance's S3 endpoint");
-  if (without_slash(claim.url) != p_.face.url) {
-    return refused("s3Url \"" + claim.url + "\" is not this appliance, " + p_.face.url + "; other places are not served");
-  }
+  if (without_slash(claim.url) != p_.face.url) return grant_elsewhere(claim);
   if (!p_.buckets->bucket(claim.bucket)) return refused("there is no bucket \"" + claim.bucket + "\"");
   k8s::GrantedLocation granted{{p_.objects, claim.bucket, normal_prefix(claim.prefix)}, false};
   const bool own = claim.bucket == cluster_.status.bucket && granted.place.prefix == cluster_.status.prefix;
@@ -44,7 +50,43 @@ Result<k8s::GrantedLocation> VeleroBridge::grant(const k8s::LocationClaim& claim
   return granted;
 }
 
+Result<k8s::GrantedLocation> VeleroBridge::grant_elsewhere(const k8s::LocationClaim& claim) const {
+  const auto refused = [](const std::string& why) { return error(Code::kInvalidArgument, why); };
+  // Else whoever may write such objects could have this appliance call anything.
+  const auto site = p_.site_at ? p_.site_at(without_slash(claim.url), claim.bucket) : std::nullopt;
+  if (!site) return refused("s3Url \"" + claim.url + "\" is neither this appliance, " + p_.face.url + ", nor the endpoint of one of its sites; `holdfast site add` registers one");
+  if (!claim.has_credential) return error(Code::kPermissionDenied, "it is at a site, and names no credential of its own");
+  const std::string prefix = normal_prefix(claim.prefix);
+  const bool ours = prefix.empty() || std::any_of(kOursAtSites.begin(), kOursAtSites.end(), [&](const char* root) { return prefix.starts_with(root); });
+  if (ours && claim.bucket == site->bucket && !claim.read_only) return refused("copies lie under " + claim.bucket + "/" + prefix + ": its accessMode has to be ReadOnly");
+  RemotePlace place = *site;
+  place.bucket = claim.bucket;
+  place.access_key = claim.access_key;
+  place.secret = claim.secret;
+  const std::string name = place.url + " " + place.bucket + " " + place.access_key;
+  std::lock_guard lock(mutex_);
+  Elsewhere& known = elsewhere_[name];
+  if (!known.objects || known.place.secret != place.secret || known.place.ca_pem != place.ca_pem || known.place.region != place.region) {
+    auto store = open_remote_store(place, *p_.engine.clock, kPatience);
+    if (!store) {
+      elsewhere_.erase(name);
+      return std::unexpected(store.error());
+    }
+    known = {place, remote_objects(std::shared_ptr<RemoteStore>(std::move(*store)))};
+  }
+  k8s::GrantedLocation granted{{known.objects.get(), claim.bucket, prefix, known.objects}, false};
+  if (elsewhere_.size() > kMostElsewhere) std::erase_if(elsewhere_, [&](const auto& e) { return e.first != name && e.second.objects.use_count() == 1; });
+  return granted;
+}
+
 Result<std::string> VeleroBridge::download_url(const k8s::BackupPlace& place, const std::string& key, std::chrono::seconds lifetime) const {
+  if (place.elsewhere) {
+    std::lock_guard lock(mutex_);
+    for (const auto& [name, e] : elsewhere_) {
+      if (e.objects == place.elsewhere) return presigned_url({e.place.url, e.place.bucket, key, e.place.access_key, e.place.secret, e.place.region, p_.engine.clock->wall_ms(), lifetime});
+    }
+    return error(Code::kUnavailable, "the location has just changed");
+  }
   // The cluster's own key where it reaches, else any that reads no more than this place.
   auto user = p_.users->user(cluster_.status.access_key);
   if (!user || !user->enabled || !scopes_cover(user->scopes, place.bucket, key)) {

@@ -1,7 +1,12 @@
 // What the server behind a cluster's velero.io objects gets of this appliance.
 #pragma once
 
+#include <map>
+#include <mutex>
+#include <optional>
+
 #include "daemon/clusters/cluster_runs.h"
+#include "storage/remote_store.h"
 
 namespace holdfast {
 
@@ -21,6 +26,8 @@ struct VeleroBridgeParts {
   k8s::EngineServices engine;
   std::function<bool(const std::string& backup)> may_expire;
   S3Face face;
+  // A registered site with that endpoint, of several the one with that bucket; nothing: there is none.
+  std::function<std::optional<RemotePlace>(const std::string& url, const std::string& bucket)> site_at;
 };
 
 // Thread-safe.
@@ -39,8 +46,17 @@ class VeleroBridge final : public k8s::VeleroAppliance {
   k8s::OwnLocation own_location() const;
 
  private:
+  // A bucket of a site, by the location's own credential.
+  Result<k8s::GrantedLocation> grant_elsewhere(const k8s::LocationClaim& claim) const;
+
   const RegisteredCluster cluster_;
   const VeleroBridgeParts p_;
+  struct Elsewhere {
+    RemotePlace place;
+    std::shared_ptr<ObjectStore> objects;
+  };
+  mutable std::mutex mutex_;
+  mutable std::map<std::string, Elsewhere> elsewhere_;  // by endpoint, bucket and access key
 };
 
 }  // namespace holdfast

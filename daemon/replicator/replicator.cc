@@ -361,6 +361,16 @@ std::set<std::string> Replicator::failed_copies(const SiteQueue& queue, const st
   return failed;
 }
 
+// No other tier has had it copied there.
+bool Replicator::is_wanted_by_label(const CopyOrder& order, const RunStatus& point, const std::vector<SiteUnit>& units) {
+  if (order.copy.labels.empty() || !point.policy.empty()) return false;
+  const bool bears_all = std::all_of(order.copy.labels.begin(), order.copy.labels.end(), [&](const auto& label) {
+    const auto found = point.labels.find(label.first);
+    return found != point.labels.end() && found->second == label.second;
+  });
+  return bears_all && std::none_of(units.begin(), units.end(), [&](const SiteUnit& u) { return u.backup == point.name && (u.policy != order.policy || u.tier != order.tier); });
+}
+
 void Replicator::carry_out(const CopyOrder& order, const Listed& listed, const std::stop_token& stop) {
   const auto queue = queue_of(order.copy.site);
   if (!queue) return;
@@ -369,7 +379,8 @@ void Replicator::carry_out(const CopyOrder& order, const Listed& listed, const s
   std::map<std::string, const RunStatus*> by_name;
   for (const RunStatus& p : *listed.points) {
     const auto started_ms = parse_iso8601(p.started);
-    if (p.policy != order.policy || p.tier != order.tier || !started_ms) continue;
+    const bool of_tier = p.policy == order.policy && p.tier == order.tier;
+    if ((!of_tier && !is_wanted_by_label(order, p, *listed.units)) || !started_ms) continue;
     if (p.phase == "PartiallyFailed") known.unwanted.insert(p.name);  // is never copied: nothing here waits for it
     if (p.phase != "Completed") continue;
     points.push_back({p.name, *started_ms, true, true});
@@ -401,6 +412,9 @@ void Replicator::carry_out(const CopyOrder& order, const Listed& listed, const s
   for (const TierPoint& p : plan.copy) {
     auto job = job_for(order.cluster, *by_name.at(p.name));
     if (!job) continue;
+    // Its rule there is that of the tier that asked for it.
+    job->unit.policy = order.policy;
+    job->unit.tier = order.tier;
     set_ends(job->unit, order.copy);
     (void)(*queue)->add(std::move(*job));  // one that stands in line already
   }

@@ -49,6 +49,14 @@ Result<RegisteredSite> SiteRegistry::find(const std::string& name) const {
   return decode(name, *text);
 }
 
+std::optional<RemotePlace> SiteRegistry::at(const std::string& url, const std::string& bucket) const {
+  std::optional<RemotePlace> found;
+  for (RegisteredSite& site : all()) {
+    if (site.place.url == url && (!found || site.place.bucket == bucket)) found = std::move(site.place);
+  }
+  return found;
+}
+
 Result<void> SiteRegistry::put(const RegisteredSite& site) {
   const RemotePlace& p = site.place;
   return settings_.put_setting(kPrefix + site.status.name, json::serialize(json::object{{"url", p.url}, {"region", p.region}, {"bucket", p.bucket}, {"ca_pem", p.ca_pem},

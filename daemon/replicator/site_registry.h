@@ -20,6 +20,8 @@ class SiteRegistry {
   std::vector<RegisteredSite> all() const;
   // kNotFound.
   Result<RegisteredSite> find(const std::string& name) const;
+  // One with that endpoint, of several the one with that bucket.
+  std::optional<RemotePlace> at(const std::string& url, const std::string& bucket) const;
   Result<void> put(const RegisteredSite& site);
   Result<void> remove(const std::string& name);
 

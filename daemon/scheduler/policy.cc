@@ -62,6 +62,18 @@ int64_t lock_of(const PolicyFields& fields) {
   return lock_ms;
 }
 
+std::map<std::string, std::string> labels_of(const PolicyFields& fields) {
+  std::map<std::string, std::string> labels;
+  const json::value* given = fields.find("labels");
+  if (given == nullptr) return labels;
+  if (!given->is_object() || given->get_object().empty()) fields.refuse("labels", "it is not a map of labels");
+  for (const auto& member : given->get_object()) {
+    if (!member.value().is_string()) fields.refuse("labels", "the value of \"" + std::string(member.key()) + "\" is not a text");
+    labels[member.key()] = member.value().get_string();
+  }
+  return labels;
+}
+
 std::vector<TierCopy> copies_of(const PolicyFields& fields) {
   std::vector<TierCopy> copies;
   const json::value* given = fields.find("copies");
@@ -70,12 +82,13 @@ std::vector<TierCopy> copies_of(const PolicyFields& fields) {
   for (const json::value& entry : given->get_array()) {
     const std::string path = fields.path_of("copies") + "[" + std::to_string(copies.size()) + "]";
     const PolicyFields f(entry, path);
-    f.only({"site", "mode", "retention", "lock"});
+    f.only({"site", "mode", "labels", "retention", "lock"});
     TierCopy copy;
     copy.site = f.name("site");
     copy.mode = f.choice("mode", {"all", "latest"}) == 0 ? TierCopy::Mode::kAll : TierCopy::Mode::kLatest;
     copy.retention = retention_of(f, true);
     copy.lock_ms = lock_of(f);
+    copy.labels = labels_of(f);
     for (const TierCopy& other : copies) {
       if (other.site == copy.site) throw BadField{path + ".site", "there is another copy to site \"" + copy.site + "\""};
     }

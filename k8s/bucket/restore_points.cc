@@ -81,6 +81,9 @@ Result<std::optional<RestorePoint>> find_restore_point(const BackupPlace& place,
                       text_at(status, "expiration"), count_at(object_at(status, "progress"), "itemsBackedUp"),
                       count_at(status, "warnings"), count_at(status, "errors"),
                       view_at(annotations, kKeptBy) == kKeptByTtl, text_at(annotations, kPolicyAnnotation), text_at(annotations, kTierAnnotation)};
+  for (const auto& [key, value] : object_at(object_at(document, "metadata"), "labels")) {
+    if (value.is_string()) point.labels[key] = value.get_string();
+  }
   if (const auto evidence = read_evidence(place, name)) {
     point.verified = evidence->verified();
     point.doubted = evidence->doubted();

@@ -26,7 +26,7 @@ LookAgain until_sync(const json::object& location, int64_t now_ms) {
 bool is_available(const json::object& location) { return phase_of(location) == "Available"; }
 
 bool is_own(const BackupPlace& place, const ServerContext& c) {
-  return place.bucket == c.options.location.place.bucket && place.prefix == c.options.location.place.prefix;
+  return place.elsewhere == nullptr && place.bucket == c.options.location.place.bucket && place.prefix == c.options.location.place.prefix;
 }
 
 namespace {

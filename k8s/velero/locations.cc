@@ -28,13 +28,12 @@ Result<Location> Locations::find(const std::string& name) const {
   if (!object) return error(Code::kNotFound, "backupstoragelocation \"" + name + "\" not found");
   const json::object& spec = object_at(*object, "spec");
   const json::object& storage = object_at(spec, "objectStorage");
-  LocationClaim claim{text_at(spec, "provider"), text_at(storage, "bucket"), text_at(storage, "prefix"), text_at(object_at(spec, "config"), "s3Url"), false, {}, {}};
+  LocationClaim claim{text_at(spec, "provider"), text_at(storage, "bucket"), text_at(storage, "prefix"), text_at(object_at(spec, "config"), "s3Url"), view_at(spec, "accessMode") == "ReadOnly", false, {}, {}};
   HF_CHECK(read_credential(spec, claim));
   const auto granted = c_.appliance.grant(claim);
   if (!granted) return error(Code::kFailedPrecondition, granted.error().message());
-  const bool read_only = view_at(spec, "accessMode") == "ReadOnly";
-  if (granted->read_only && !read_only) return error(Code::kFailedPrecondition, "its access key may only read, and its accessMode is not ReadOnly");
-  return Location{name, granted->place, read_only};
+  if (granted->read_only && !claim.read_only) return error(Code::kFailedPrecondition, "its access key may only read, and its accessMode is not ReadOnly");
+  return Location{name, granted->place, claim.read_only};
 }
 
 std::string Locations::default_name() const {

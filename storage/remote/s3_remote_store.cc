@@ -106,6 +106,7 @@ class S3RemoteStore final : public RemoteStore {
     Call call{.method = "GET", .query = {{"list-type", "2"}, {"encoding-type", "url"}, {"prefix", request.prefix}, {"max-keys", std::to_string(request.max_keys)}}};
     if (!request.delimiter.empty()) call.query.emplace_back("delimiter", request.delimiter);
     if (!request.token.empty()) call.query.emplace_back("continuation-token", request.token);
+    else if (!request.after.empty()) call.query.emplace_back("start-after", request.after);
     HF_TRY(const ClientResponse r, send(call));
     return named(list_answer(r.body));
   }

@@ -7,6 +7,7 @@ import pathlib
 import re
 import time
 import unittest
+import urllib.request
 
 from harness import Certificate, Stage, wait_until
 from kube_cluster import ClusterTest
@@ -362,6 +363,17 @@ class SitesTest(ClusterTest):
         days = [datetime.datetime.fromisoformat(unit[key]) for key in ("expires", "started")]
         self.assertEqual(30, (days[0] - days[1]).days)
 
+    def test_copies_by_label(self):
+        """Backups that no policy made go along with a tier's, by its rule there."""
+        self.apply("labelled", retention="forever", copies=[{"site": "dr", "labels": {"keep": "far", "team": "a"}, "retention": {"last": 2}}])
+        for name, labels in (("marked-1", {"keep": "far", "team": "a", "more": "x"}), ("marked-2", {"keep": "far", "team": "b"}), ("marked-3", {"keep": "far", "team": "a"}), ("marked-4", {})):
+            self.make("Backup", name, {"includedNamespaces": ["shop"]}, labels=labels)
+            self.await_phase("backup", name, "Completed")
+        wait_until("those that bear both", lambda: set(self.copied("labelled")) == {"marked-1", "marked-3"}, 90)
+        made = self.run_policy("labelled")
+        wait_until("the last two", lambda: set(self.copied("labelled")) == {"marked-3", made}, 90)
+        self.assertEqual([made], self.points("labelled"))
+
     def test_locked_copies(self):
         """Who has the site's key can hide them, and no more; what is hidden comes to light again."""
         self.remote.create_bucket(Bucket="vault", ObjectLockEnabledForBucket=True)
@@ -402,6 +414,59 @@ class SitesTest(ClusterTest):
         self.assertEqual(before, copies())
         self.daemon.cli("copies", "verify", made[0], "--site", "vault")
         self.assertIn("no locked copy", self.daemon.cli("copies", "unhide", "nothing", "--site", "vault", check=False).stderr)
+
+    def make(self, kind, name, spec, **metadata):
+        self.cluster.kubectl("create", "-f", "-", input=json.dumps({"apiVersion": "velero.io/v1", "kind": kind, "metadata": {"name": name, "namespace": "velero", **metadata}, "spec": spec}))
+
+    def object(self, kind, name):
+        return json.loads(self.cluster.kubectl("-n", "velero", "get", kind, name, "-o", "json"))
+
+    def await_phase(self, kind, name, phase):
+        wait_until(f"{kind} {name} to be {phase}", lambda: self.object(kind, name).get("status", {}).get("phase") == phase, 90)
+        return self.object(kind, name)["status"]
+
+    def make_location(self, name, prefix, mode="ReadWrite", url=None, credential=True):
+        self.make("BackupStorageLocation", name, {
+            "provider": "aws", "accessMode": mode, "config": {"s3Url": url or self.there.daemon.endpoint, "region": "us-east-1"}, "objectStorage": {"bucket": "far", "prefix": prefix},
+            **({"credential": {"name": "far", "key": "cloud"}} if credential else {})})
+        self.addCleanup(self.cluster.kubectl, "-n", "velero", "delete", "backupstoragelocation", name, check=False)
+
+    def test_a_location_at_a_site(self):
+        """Any S3 that is registered as a site holds backups of a served cluster, by the location's own key."""
+        keys = f"[default]\naws_access_key_id={self.there.daemon.access_key}\naws_secret_access_key={self.there.daemon.secret_key}\n"
+        self.cluster.kubectl("-n", "velero", "create", "secret", "generic", "far", f"--from-literal=cloud={keys}")
+        self.make_location("far", "team")
+        self.await_phase("backupstoragelocation", "far", "Available")
+        self.make("Backup", "away", {"includedNamespaces": ["shop"], "storageLocation": "far"})
+        self.assertGreater(self.await_phase("backup", "away", "Completed")["progress"]["itemsBackedUp"], 200)
+        there = self.objects(self.remote, "far", "team/backups/away/")
+        self.assertIn("team/backups/away/velero-backup.json", there)
+        self.assertNotIn("Contents", self.s3.list_objects_v2(Bucket="holdfast", Prefix="clusters/prod/backups/away/"))
+        self.make("Restore", "back", {"backupName": "away", "namespaceMapping": {"shop": "from-far"}})
+        self.await_phase("restore", "back", "Completed")
+        names = lambda namespace: {o["metadata"]["name"] for o in json.loads(self.cluster.kubectl("-n", namespace, "get", "configmaps", "-o", "json"))["items"]}
+        self.assertEqual(names("shop"), names("from-far"))
+        self.assertIn("team/restores/back/restore-back-results.gz", self.objects(self.remote, "far", "team/restores/"))
+        self.make("DownloadRequest", "log", {"target": {"kind": "BackupContents", "name": "away"}})
+        url = self.await_phase("downloadrequest", "log", "Processed")["downloadURL"]
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            self.assertEqual(there["team/backups/away/away.tar.gz"], answer.read())
+        # A restart finds what is there again.
+        self.daemon.kill()
+        self.daemon.start()
+        self.daemon.await_role("serving", "prod")
+        self.make("DeleteBackupRequest", "away", {"backupName": "away"})
+        wait_until("it to be gone", lambda: not self.objects(self.remote, "far", "team/backups/"), 90)
+        # Copies are there to be read.
+        self.back_up("seen")
+        self.daemon.cli("copy", "run", "seen", "--site", "dr", "--wait")
+        self.make_location("copies", "clusters/prod", mode="ReadOnly")
+        self.await_phase("backupstoragelocation", "copies", "Available")
+        for name, arguments, reason in (("writes", {"prefix": "clusters/prod"}, "its accessMode has to be ReadOnly"), ("whole", {"prefix": ""}, "its accessMode has to be ReadOnly"),
+                                        ("stranger", {"prefix": "x", "url": "http://127.0.0.1:1"}, "nor the endpoint of one of its sites"),
+                                        ("keyless", {"prefix": "x", "credential": False}, "names no credential of its own")):
+            self.make_location(name, **arguments)
+            self.assertIn(reason, self.await_phase("backupstoragelocation", name, "Unavailable")["message"])
 
     def test_what_cannot_be_copied(self):
         self.assertIn('there is no backup "nobody"', self.daemon.cli("copy", "run", "nobody", "--site", "dr", check=False).stderr)

@@ -1,6 +1,7 @@
 #include "tests/support/memory_remote.h"
 
 #include "storage/base/digest.h"
+#include "storage/index/listing.h"
 
 namespace holdfast::test {
 
@@ -164,8 +165,13 @@ Result<std::string> MemoryRemote::get(const std::string& key, uint64_t max_bytes
   return found->second.body;
 }
 
-Result<std::string> MemoryRemote::read(const std::string& key, uint64_t offset_bytes, uint64_t size_bytes, const std::string&) {
+Result<std::string> MemoryRemote::read(const std::string& key, uint64_t offset_bytes, uint64_t size_bytes, const std::string& etag) {
   HF_TRY(const std::string whole, get(key, UINT64_MAX));
+  if (!etag.empty()) {
+    std::lock_guard lock(mutex_);
+    const auto found = objects_.find(key);
+    if (found == objects_.end() || found->second.etag != etag) return error(Code::kFailedPrecondition, key + " is another one");
+  }
   if (offset_bytes + size_bytes > whole.size()) return error(Code::kInvalidArgument, "behind its end");
   return whole.substr(offset_bytes, size_bytes);
 }
@@ -199,11 +205,20 @@ Result<RemotePage> MemoryRemote::list(const RemoteList& request) {
   HF_CHECK(enter("list " + request.prefix));
   std::lock_guard lock(mutex_);
   RemotePage page;
-  for (auto at = objects_.lower_bound(std::max(request.prefix, request.token)); at != objects_.end() && at->first.starts_with(request.prefix); ++at) {
-    if (at->first == request.token) continue;
-    if (page.objects.size() == 7) {  // pages are short, so that there are several
-      page.next = page.objects.back().key;
+  std::string last;
+  const std::string& behind = request.token.empty() ? request.after : request.token;
+  for (auto at = objects_.lower_bound(std::max(request.prefix, behind)); at != objects_.end() && at->first.starts_with(request.prefix); ++at) {
+    const std::string common = common_prefix_of(at->first, request.prefix, request.delimiter);
+    const std::string& entry = common.empty() ? at->first : common;
+    if (at->first == behind || entry == behind || (!page.common_prefixes.empty() && page.common_prefixes.back() == common)) continue;
+    if (page.objects.size() + page.common_prefixes.size() == 7) {  // pages are short, so that there are several
+      page.next = last;
       break;
+    }
+    last = entry;
+    if (!common.empty()) {
+      page.common_prefixes.push_back(common);
+      continue;
     }
     page.objects.push_back({at->first, at->second.body.size(), at->second.etag, modified(at->second)});
   }

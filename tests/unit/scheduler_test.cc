@@ -77,6 +77,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Wrong{tier("  schedule: '@daily'\n  backup: {includedResources: [a], includedClusterScopedResources: [b]}\n"), "line 7: tiers[0].backup: "},
                     Wrong{tier("  schedule: '@daily'\n- {name: t, schedule: '@daily', retention: forever}\n"), "line 7: tiers[1].name: there is another tier \"t\""},
                     Wrong{tier("  schedule: '@daily'\n  copies: [{site: dr, retention: forever}, {site: dr, retention: forever}]\n"), "line 7: tiers[0].copies[1].site: there is another copy"},
+                    Wrong{tier("  schedule: '@daily'\n  copies: [{site: dr, labels: [a], retention: forever}]\n"), "tiers[0].copies[0].labels: it is not a map of labels"},
+                    Wrong{tier("  schedule: '@daily'\n  copies: [{site: dr, labels: {a: 1}, retention: forever}]\n"), "the value of \"a\" is not a text"},
                     Wrong{tier("  schedule: '@daily'\n  lock: 11y\n"), "tiers[0].lock: it is more than ten years, and nobody could take it back"},
                     Wrong{tier("  schedule: '@daily'\n  lock: soon\n"), "tiers[0].lock"},
                     Wrong{tier("  schedule: '@daily'\n  copies: [{site: dr, lock: 20y, retention: forever}]\n"), "tiers[0].copies[0].lock: it is more than ten years"},
