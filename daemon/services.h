@@ -153,7 +153,7 @@ class ClusterService {
   virtual Result<ArchivePiece> backup_archive(const std::string& cluster, const std::string& name, uint64_t offset_bytes) = 0;
   // kPermissionDenied (kLock): it is locked. Where Velero serves the cluster, Velero is asked to, for what it keeps of volumes goes with it: then it is gone some time later.
   virtual Result<void> delete_backup(const std::string& cluster, const std::string& name) = 0;
-  // Nobody can remove it before that time; a longer lock stays. The data of volumes is not in it.
+  // Nobody can remove it before that time; a longer lock stays. The data of volumes is not in it. kUnavailable: it has not ended yet.
   virtual Result<void> lock_backup(const std::string& cluster, const std::string& name, int64_t until_ms) = 0;
   // One that waits or runs ends as failed, soon.
   virtual void cancel_backup(const std::string& cluster, const std::string& name) = 0;

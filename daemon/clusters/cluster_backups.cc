@@ -144,6 +144,8 @@ Result<void> LocalClusters::delete_backup(const std::string& cluster, const std:
 
 Result<void> LocalClusters::lock_backup(const std::string& cluster, const std::string& name, int64_t until_ms) {
   HF_TRY(const RegisteredCluster c, registry_.find(cluster));
+  // Velero writes the archive once more after velero-backup.json has said that it is Completed (pkg/controller/backup_finalizer_controller.go).
+  if (backups_.before(cluster, name)) return error(Code::kUnavailable, "backup \"" + name + "\" has not ended yet");
   const k8s::BackupPlace place = place_of(c.status);
   const auto locked = k8s::lock_restore_point(place, name, until_ms);
   catalog_.forget(place, name);

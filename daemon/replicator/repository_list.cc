@@ -22,7 +22,6 @@ bool can_be_named(std::string_view name) {
   return !name.empty() && name != "." && name != ".." && std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 0x7f && c != '/' && c != '\\'; });
 }
 
-bool is_repository(std::string_view name) { return name.starts_with("kopia/") && is_dns_label(std::string(name.substr(6))); }
 
 std::optional<uint64_t> number(std::string_view text) {
   uint64_t value = 0;

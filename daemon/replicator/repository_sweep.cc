@@ -11,8 +11,6 @@ namespace holdfast {
 
 namespace {
 
-constexpr int64_t kSweepGoesOnMs = 600'000;  // whoever began one that is younger may still be at it
-
 class RepositorySweep {
  public:
   RepositorySweep(RemoteStore& site, const RepositoryPlace& place, const std::set<std::string>& points, const std::stop_token& stop) : site_(site), place_(place), points_(points), stop_(stop) {}
@@ -145,18 +143,37 @@ Result<bool> is_being_swept(RemoteStore& site, const RepositoryPlace& place) {
   if (!there && there.error().code() == Code::kNotFound) return false;
   if (!there) return std::unexpected(there.error());
   const auto now_ms = site.now_ms();
-  if (!now_ms || *now_ms - there->modified_ms < kSweepGoesOnMs) return true;
+  if (!now_ms || *now_ms - there->modified_ms < kRemovalGoesOnMs) return true;
   HF_CHECK(site.remove(place.sweeping_key()));
   return false;
 }
 
+namespace {
+
+// What was cut off, and is asked for no more: it takes space, and no listing shows it.
+Result<void> abort_forgotten_uploads(RemoteStore& site, const std::string& cluster) {
+  HF_TRY(const auto uploads, site.uploads("clusters/" + cluster + "/"));
+  for (const RemoteUpload& u : uploads) {
+    const auto now_ms = site.now_ms();
+    if (now_ms && *now_ms - u.initiated_ms > kForgottenCopyMs) HF_CHECK(site.abort_upload(u.key, u.id));
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<void> sweep_repositories(RemoteStore& site, const std::string& cluster, const std::stop_token& stop) {
-  HF_TRY(const auto listed, list_all(site, RepositoryPlace::root(cluster)));
+  HF_CHECK(abort_forgotten_uploads(site, cluster));
   std::set<std::string> repositories;
-  for (const RemoteObject& o : listed) {
-    // lists/kopia/NS/..., live/kopia/NS; indexes alone do not ask for anything
-    const auto path = split_text(std::string_view(o.key).substr(RepositoryPlace::root(cluster).size()), '/');
-    if (path.size() >= 3 && path[0] != "indexes" && path[0] != "sweeping" && path[1] == "kopia") repositories.insert(std::string(path[1]) + "/" + std::string(path[2]));
+  // lists/kopia/NS/..., live/kopia/NS; indexes, of which there are many, do not ask for anything
+  for (const char* kind : {"begun/", "lists/", "live/", "removed/"}) {
+    const std::string prefix = RepositoryPlace::root(cluster) + kind;
+    HF_TRY(const auto listed, list_all(site, prefix));
+    for (const RemoteObject& o : listed) {
+      const auto path = split_text(std::string_view(o.key).substr(prefix.size()), '/');
+      std::string name = path.size() < 2 ? "" : std::string(path[0]) + "/" + std::string(path[1]);
+      if (is_repository(name)) repositories.insert(std::move(name));
+    }
   }
   if (repositories.empty()) return {};
   HF_TRY(const auto units, list_units(site, cluster));

@@ -70,13 +70,15 @@ bool is_digest(const std::string& text) {
 Result<RepositoryRef> repository_of(const json::value& entry) {
   const json::object* e = entry.if_object();
   const std::string name = e == nullptr ? "" : text(*e, "name");
-  if (!name.starts_with("kopia/") || !is_dns_label(std::string_view(name).substr(6)) || !is_digest(text(*e, "list")) || whole(*e, "blobs") < 0 || whole(*e, "size") < 0) {
+  if (!is_repository(name) || !is_digest(text(*e, "list")) || whole(*e, "blobs") < 0 || whole(*e, "size") < 0) {
     return error(Code::kCorrupt, "the marker names a repository that cannot be one");
   }
   return RepositoryRef{name, text(*e, "list"), static_cast<uint64_t>(whole(*e, "blobs")), static_cast<uint64_t>(whole(*e, "size"))};
 }
 
 }  // namespace
+
+bool is_repository(std::string_view name) { return name.starts_with("kopia/") && is_dns_label(name.substr(6)); }
 
 std::string unit_prefix(const std::string& cluster, const std::string& backup) { return "clusters/" + cluster + "/backups/" + backup + "/"; }
 
@@ -152,9 +154,17 @@ Result<UnitContents> contents_of_marker(const std::string& body) {
   return contents;
 }
 
+Result<UnitContents> contents_of_unit(const SiteUnit& unit, const std::string& body) {
+  HF_TRY(UnitContents contents, contents_of_marker(body));
+  for (const UnitObject& o : contents.objects) {
+    if (!("clusters/" + unit.cluster + "/" + o.key).starts_with(unit_prefix(unit.cluster, unit.backup))) return error(Code::kCorrupt, "the marker at the site names \"" + o.key + "\", which is no part of that backup");
+  }
+  return contents;
+}
+
 Result<UnitContents> read_marker(RemoteStore& site, const SiteUnit& unit) {
   HF_TRY(const std::string body, site.get(marker_key(unit), kMaxMarkerBytes));
-  return contents_of_marker(body);
+  return contents_of_unit(unit, body);
 }
 
 Result<std::vector<RemoteObject>> list_all(RemoteStore& site, const std::string& prefix) {

@@ -29,6 +29,8 @@ struct UnitContents {
   std::vector<RepositoryRef> repositories;
 };
 
+// "kopia/NS"
+bool is_repository(std::string_view name);
 std::string unit_prefix(const std::string& cluster, const std::string& backup);  // clusters/CLUSTER/backups/BACKUP/
 // holdfast/units/CLUSTER/BACKUP,START,EXPIRES,SOURCE,POLICY,TIER and, of one that is locked, ",LOCKED": until when
 std::string marker_key(const SiteUnit& unit);
@@ -40,9 +42,13 @@ std::string marker_prefix(const std::string& cluster);
 // JSON: the unit and its objects with their checksums, and its repositories.
 std::string marker_body(const SiteUnit& unit, const UnitContents& contents);
 Result<UnitContents> contents_of_marker(const std::string& body);
-// What the marker of a unit names.
+// Of a unit, from its marker's body. kCorrupt, too: it names what is no part of that backup; one that somebody else wrote must not lead anywhere else.
+Result<UnitContents> contents_of_unit(const SiteUnit& unit, const std::string& body);
+// The same, read from the site.
 Result<UnitContents> read_marker(RemoteStore& site, const SiteUnit& unit);
 inline constexpr uint64_t kMaxMarkerBytes = 64 << 20;
+// Whoever began to remove something that is younger may still be at it.
+inline constexpr int64_t kRemovalGoesOnMs = 600'000;
 
 // Every object under a prefix, page by page.
 Result<std::vector<RemoteObject>> list_all(RemoteStore& site, const std::string& prefix);

@@ -14,7 +14,6 @@ namespace holdfast {
 namespace {
 
 const std::string kRemoving = "holdfast/removing/";  // markers of units that are being removed: what is left of them is known
-constexpr int64_t kRemovalGoesOnMs = 600'000;  // whoever began one that is younger may still be at it
 
 std::string removing_key(const SiteUnit& unit) { return kRemoving + marker_key(unit).substr(marker_prefix("").size()); }
 

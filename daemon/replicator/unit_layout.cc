@@ -52,8 +52,6 @@ class UnitLayout {
     HF_TRY(const UnitContents contents, read_marker(site_, unit_));
     for (const UnitObject& o : contents.objects) {
       const std::string key = "clusters/" + unit_.cluster + "/" + o.key;
-      // A marker that somebody else wrote must not lead anywhere else.
-      if (!key.starts_with(unit_prefix(unit_.cluster, unit_.backup))) return error(Code::kCorrupt, "the marker at the site names \"" + o.key + "\", which is no part of that backup");
       if (o.key != document_) pieces_.push_back({o.key, key, o.size_bytes});
     }
     for (const RepositoryRef& ref : contents.repositories) {

@@ -17,8 +17,6 @@ std::string document_key(const SiteUnit& unit) { return unit_prefix(unit.cluster
 
 std::string key_of(const SiteUnit& unit, const UnitObject& object) { return "clusters/" + unit.cluster + "/" + object.key; }
 
-bool is_part_of(const SiteUnit& unit, const UnitObject& object) { return key_of(unit, object).starts_with(unit_prefix(unit.cluster, unit.backup)); }
-
 class Unhider {
  public:
   Unhider(RemoteStore& site, CopyProgress& progress, const std::stop_token& stop) : site_(site), progress_(progress), stop_(stop) {}
@@ -27,7 +25,6 @@ class Unhider {
     HF_CHECK(find_marker(cluster, backup));
     std::vector<const UnitObject*> data, document;
     for (const UnitObject& o : contents_.objects) {
-      if (!is_part_of(unit_, o)) return error(Code::kCorrupt, "the marker at the site names \"" + o.key + "\", which is no part of that backup");
       (key_of(unit_, o) == document_key(unit_) ? document : data).push_back(&o);
     }
     progress_.objects = contents_.objects.size();
@@ -60,7 +57,7 @@ class Unhider {
         HF_TRY(const RemoteObject there, site_.head_version(key, versions[i].id));
         if (there.locked_until_ms < unit->locked_until_ms) continue;
         HF_TRY(const std::string body, site_.get_version(key, versions[i].id, kMaxMarkerBytes));
-        auto contents = contents_of_marker(body);
+        auto contents = contents_of_unit(*unit, body);
         if (!contents) continue;
         unit_ = *unit;
         contents_ = std::move(*contents);

@@ -36,7 +36,7 @@ class BackupMaker {
   virtual void cancel(const std::string& cluster, const std::string& backup) = 0;
 
   virtual Result<std::vector<OwnedPoint>> points(const std::string& cluster) = 0;
-  // Nobody can remove it before that time.
+  // Nobody can remove it before that time. kUnavailable: whoever makes it has not ended yet.
   virtual Result<void> lock_point(const std::string& cluster, const std::string& backup, int64_t until_ms) = 0;
   virtual Result<void> remove_point(const std::string& cluster, const std::string& backup) = 0;
 };

@@ -68,6 +68,8 @@ bool RetentionKeeper::lock(const Policy& policy, std::vector<OwnedPoint>& points
     if (locked) {
       spdlog::info("policy {}, tier {}: restore point {} is locked until {}", policy.name, p.tier, p.point.name, rfc3339(until_ms));
       p.point.locked_until_ms = until_ms;
+    } else if (locked.error().code() == Code::kUnavailable) {
+      whole = false;  // its end is told
     } else if (locked.error().code() != Code::kNotFound) {
       spdlog::error("policy {}, tier {}: restore point {} cannot be locked: {}", policy.name, p.tier, p.point.name, locked.error().message());
       whole = false;

@@ -73,6 +73,11 @@ void Scheduler::wake() {
   woken_ = true;
   std::lock_guard lock(mutex_);
   if (runner_) runner_->wake();
+  for (const auto& [name, entry] : entries_) {
+    if (std::none_of(entry.policy->tiers.begin(), entry.policy->tiers.end(), [](const PolicyTier& t) { return t.lock_ms > 0; })) continue;
+    keeper_.look_at(name);  // something may be locked now
+    if (remover_) remover_->wake();
+  }
 }
 
 bool Scheduler::clock_has_jumped() {

@@ -378,6 +378,7 @@ class SitesTest(ClusterTest):
         """Who has the site's key can hide them, and no more; what is hidden comes to light again."""
         self.remote.create_bucket(Bucket="vault", ObjectLockEnabledForBucket=True)
         self.add_site("vault", bucket="vault")
+        self.addCleanup(self.daemon.cli, "site", "remove", "vault", check=False)
         self.assertIn("versioning: Enabled, object lock: yes", self.daemon.cli("site", "check", "vault").stdout)
         self.apply("locked", retention="forever", copies=[{"site": site, "retention": {"last": 1}, "lock": "1h"} for site in ("vault", "dr")])
         made = [self.run_policy("locked") for _ in range(2)]
@@ -456,7 +457,7 @@ class SitesTest(ClusterTest):
         self.daemon.start()
         self.daemon.await_role("serving", "prod")
         self.make("DeleteBackupRequest", "away", {"backupName": "away"})
-        wait_until("it to be gone", lambda: not self.objects(self.remote, "far", "team/backups/"), 90)
+        wait_until("it to be gone", lambda: "Contents" not in self.remote.list_objects_v2(Bucket="far", Prefix="team/backups/"), 90)
         # Copies are there to be read.
         self.back_up("seen")
         self.daemon.cli("copy", "run", "seen", "--site", "dr", "--wait")

@@ -309,7 +309,7 @@ class VeleroCliTest(unittest.TestCase):
         self.assertIn("names no credential", self.location("stolen")["message"])
         self.velero("backup-location", "create", "far", "--provider", "aws", "--bucket", "b", "--config", "region=us-east-1,s3Url=https://elsewhere.example")
         wait_until("the verdict", lambda: self.location("far").get("phase") == "Unavailable")
-        self.assertIn("is not this appliance", self.location("far")["message"])
+        self.assertIn("is neither this appliance", self.location("far")["message"])
         self.back_up("to-far", "--storage-location", "far", phase="FailedValidation")
 
         self.velero("backup-location", "set", "default", "--default=false")

@@ -10,6 +10,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     for (const auto& o : page->objects) (void)holdfast::unit_of_key(o.key);
   }
   (void)holdfast::uploads_answer(text);
+  (void)holdfast::versions_answer(text);
   if (const auto parts = holdfast::parts_answer(text)) {
     if (holdfast::complete_document(parts->parts).empty()) std::abort();
   }

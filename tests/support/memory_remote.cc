@@ -242,7 +242,7 @@ Result<std::string> MemoryRemote::create_upload(const RemotePut& request) {
   HF_TRY(const Mishap m, enter("create_upload " + request.key));
   std::lock_guard lock(mutex_);
   const std::string id = "u" + std::to_string(next_upload_++);
-  uploads_[id].key = request.key;
+  uploads_[id] = {request.key, clock_ms + static_cast<int64_t>(next_upload_), {}};  // later ones later
   if (m == Mishap::kAnswerLost) return gone("create_upload");
   return id;
 }
@@ -289,7 +289,7 @@ Result<std::vector<RemoteUpload>> MemoryRemote::uploads(const std::string& prefi
   std::lock_guard lock(mutex_);
   std::vector<RemoteUpload> all;
   for (const auto& [id, upload] : uploads_) {
-    if (upload.key.starts_with(prefix)) all.push_back({upload.key, id, std::stoll(id.substr(1))});
+    if (upload.key.starts_with(prefix)) all.push_back({upload.key, id, upload.initiated_ms});
   }
   return all;
 }

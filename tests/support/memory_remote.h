@@ -80,6 +80,7 @@ class MemoryRemote final : public RemoteStore {
   };
   struct Upload {
     std::string key;
+    int64_t initiated_ms = 0;
     std::map<uint32_t, Stored> parts;
   };
   // With the lock held:

@@ -83,6 +83,7 @@ Result<void> SimulatedClusters::lock_point(const std::string&, const std::string
   std::lock_guard lock(mutex_);
   const auto found = backups_.find(backup);
   if (found == backups_.end()) return error(Code::kNotFound, "there is no backup " + backup);
+  HF_CHECK(may_lock());
   EXPECT_GT(until_ms, found->second.locked_until_ms) << backup;
   found->second.locked_until_ms = until_ms;
   return {};

@@ -53,6 +53,7 @@ class SimulatedClusters final : public BackupMaker {
   std::vector<std::string> begun() const;  // every name, in order
   std::vector<std::string> point_names() const;
 
+  std::function<Result<void>()> may_lock = [] { return Result<void>(); };
   std::function<SimulatedOutcome()> outcome = [] { return SimulatedOutcome(); };
 
  private:

@@ -671,5 +671,20 @@ TEST(PointRepositories, AreThoseOfItsVolumes) {
   EXPECT_EQ((std::vector<std::string>{"kopia/old"}), k8s::repositories_of({&fixture.store(), "b", ""}, "y").value());
 }
 
+TEST_F(RepositoryCopyTest, UploadsThatNobodyEndsAreEndedAfterAMonth) {
+  const auto old = site_->create_upload({.key = kPrefix + kShop + "p-old"});
+  const auto other = site_->create_upload({.key = "clusters/other/kopia/shop/p"});
+  ASSERT_TRUE(old && other);
+  site_->clock_ms += 29 * 24 * kHourMs;
+  const auto young = site_->create_upload({.key = kPrefix + kShop + "p-young"});
+  ASSERT_TRUE(young && sweep());
+  EXPECT_EQ(2U, site_->uploads(kPrefix)->size());
+  site_->clock_ms += 2 * 24 * kHourMs;
+  ASSERT_TRUE(sweep());
+  const auto left = site_->uploads("clusters/");
+  ASSERT_EQ(2U, left->size());
+  EXPECT_EQ((std::set<std::string>{*other, *young}), (std::set<std::string>{(*left)[0].id, (*left)[1].id}));
+}
+
 }  // namespace
 }  // namespace holdfast::test

@@ -420,6 +420,18 @@ TEST_F(SchedulerTest, WhatIsLockedStaysUntilItsTimeIsOver) {
   EXPECT_EQ((std::vector<std::string>{"p-t-20260301020000", "p-u-20260301020000"}), clusters_.point_names());
 }
 
+TEST_F(SchedulerTest, WhatCannotBeLockedYetIsWhenItHasEnded) {
+  ASSERT_TRUE(scheduler_->apply_policy("name: p\ncluster: prod\ntiers:\n- {name: t, schedule: 0 * * * *, retention: {last: 1}, lock: 3h}\n"));
+  clusters_.may_lock = []() -> Result<void> { return error(Code::kUnavailable, "whoever makes it has not ended yet"); };
+  go_on(kHour + 2 * kMinute);
+  scheduler_->remove_expired({});
+  EXPECT_EQ(0, clusters_.points("prod")->front().point.locked_until_ms);
+  clusters_.may_lock = [] { return Result<void>(); };
+  scheduler_->wake();
+  scheduler_->remove_expired({});
+  EXPECT_EQ(clusters_.points("prod")->front().point.started_ms + 3 * kHour, clusters_.points("prod")->front().point.locked_until_ms);
+}
+
 // What the forecast says is what happens.
 TEST_F(SchedulerTest, TheForecastComesTrue) {
   const std::string document = "name: p\ncluster: prod\ntiers:\n- {name: t, schedule: 0 */6 * * *, retention: {last: 2, daily: 3, keepFor: 30h}, lock: 40h}\n- {name: u, schedule: 0 0 1 * *, retention: forever}\n";
