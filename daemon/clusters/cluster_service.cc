@@ -22,6 +22,10 @@ LocalClusters::LocalClusters(ClusterServiceParts parts)
       restores_("restore", *p_.clock, *p_.settings, [](const std::string&) {}) {}
 
 LocalClusters::~LocalClusters() {
+  {
+    std::lock_guard lock(served_mutex_);
+    for (const auto& [name, served] : served_) served->bridge->stop_elsewhere();
+  }
   // Their ends are still told to the servers.
   backups_.stop();
   restores_.stop();

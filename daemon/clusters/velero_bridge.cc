@@ -65,25 +65,35 @@ Result<k8s::GrantedLocation> VeleroBridge::grant_elsewhere(const k8s::LocationCl
   place.secret = claim.secret;
   const std::string name = place.url + " " + place.bucket + " " + place.access_key;
   std::lock_guard lock(mutex_);
+  if (stopped_) return error(Code::kUnavailable, "this appliance is stopping");
   Elsewhere& known = elsewhere_[name];
-  if (!known.objects || known.place.secret != place.secret || known.place.ca_pem != place.ca_pem || known.place.region != place.region) {
+  const auto is_as_before = [&](const RemotePlace& before) { return before.secret == place.secret && before.ca_pem == place.ca_pem && before.region == place.region; };
+  if (!known.store || !is_as_before(known.store->place())) {
     auto store = open_remote_store(place, *p_.engine.clock, kPatience);
     if (!store) {
       elsewhere_.erase(name);
       return std::unexpected(store.error());
     }
-    known = {place, remote_objects(std::shared_ptr<RemoteStore>(std::move(*store)))};
+    known.store = std::move(*store);
+    known.objects = remote_objects(known.store);
   }
   k8s::GrantedLocation granted{{known.objects.get(), claim.bucket, prefix, known.objects}, false};
   if (elsewhere_.size() > kMostElsewhere) std::erase_if(elsewhere_, [&](const auto& e) { return e.first != name && e.second.objects.use_count() == 1; });
   return granted;
 }
 
+void VeleroBridge::stop_elsewhere() {
+  std::lock_guard lock(mutex_);
+  stopped_ = true;
+  for (const auto& [name, e] : elsewhere_) e.store->stop();
+}
+
 Result<std::string> VeleroBridge::download_url(const k8s::BackupPlace& place, const std::string& key, std::chrono::seconds lifetime) const {
   if (place.elsewhere) {
     std::lock_guard lock(mutex_);
     for (const auto& [name, e] : elsewhere_) {
-      if (e.objects == place.elsewhere) return presigned_url({e.place.url, e.place.bucket, key, e.place.access_key, e.place.secret, e.place.region, p_.engine.clock->wall_ms(), lifetime});
+      const RemotePlace& there = e.store->place();
+      if (e.objects == place.elsewhere) return presigned_url({there.url, there.bucket, key, there.access_key, there.secret, there.region, p_.engine.clock->wall_ms(), lifetime});
     }
     return error(Code::kUnavailable, "the location has just changed");
   }

@@ -44,6 +44,8 @@ class VeleroBridge final : public k8s::VeleroAppliance {
   bool may_expire(const std::string& backup) const override { return p_.may_expire(backup); }
 
   k8s::OwnLocation own_location() const;
+  // Ends what goes to other servers, and begins nothing there any more.
+  void stop_elsewhere();
 
  private:
   // A bucket of a site, by the location's own credential.
@@ -52,10 +54,11 @@ class VeleroBridge final : public k8s::VeleroAppliance {
   const RegisteredCluster cluster_;
   const VeleroBridgeParts p_;
   struct Elsewhere {
-    RemotePlace place;
+    std::shared_ptr<RemoteStore> store;
     std::shared_ptr<ObjectStore> objects;
   };
   mutable std::mutex mutex_;
+  bool stopped_ = false;
   mutable std::map<std::string, Elsewhere> elsewhere_;  // by endpoint, bucket and access key
 };
 

@@ -29,6 +29,7 @@ class RepositorySweep {
   Result<void> work() {
     HF_CHECK(retire());
     HF_CHECK(see_to_live());
+    HF_CHECK(remove_overwritten());
     HF_TRY(removed_, list_all(site_, place_.removed_prefix()));
     if (removed_.empty()) return {};
     HF_CHECK(find_unneeded());
@@ -73,6 +74,20 @@ class RepositorySweep {
     HF_TRY(const std::string body, site_.get(*newest, kMaxListBytes));
     HF_TRY(const RepositoryList list, parse_list(body));
     return lay_live(site_, place_, list, *newest, "");
+  }
+
+  // Older versions of what lay_live() writes anew each time, where the bucket keeps them.
+  Result<void> remove_overwritten() {
+    if (!site_.object_lock().value_or(false)) return {};
+    for (const std::string& prefix : {place_.live_key(), place_.unit_prefix() + place_.repository() + "/kopia."}) {
+      HF_TRY(const auto versions, site_.versions(prefix));
+      for (const RemoteVersion& v : versions) {
+        if (v.is_latest || stop_.stop_requested()) continue;
+        const auto gone = site_.remove_version(v.key, v.id);
+        if (!gone && !gone.error().is(Code::kPermissionDenied, Subject::kLock)) return gone;
+      }
+    }
+    return {};
   }
 
   Result<void> find_unneeded() {

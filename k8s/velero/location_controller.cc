@@ -32,11 +32,10 @@ bool is_own(const BackupPlace& place, const ServerContext& c) {
 namespace {
 
 // What Velero would not stand (pkg/persistence/object_store_layout.go). Backups go on all the same: they matter more.
-std::string stray_folders(const BackupPlace& place) {
+std::string stray_folders(const std::vector<std::string>& folders) {
   static const std::set<std::string> kKnown{"backups", "restores", "restic", "metadata", "plugins", "kopia"};
-  const auto found = directories(place, "");
   std::string strays;
-  for (const std::string& name : found.value_or(std::vector<std::string>())) {
+  for (const std::string& name : folders) {
     if (!kKnown.contains(name)) strays += (strays.empty() ? "" : " ") + name;
   }
   return strays.empty() ? "" : "Velero could not use it: Backup store contains invalid top-level directories: [" + strays + "]";
@@ -51,7 +50,9 @@ LocationController::Verdict LocationController::judge(const std::string& name, c
   const auto location = locations_.find(name);
   if (!location) return {location.error().message(), ""};
   std::string warning = is_own(location->place, c_) ? others_.alarm() : "";
-  const std::string strays = stray_folders(location->place);
+  const auto folders = directories(location->place, "");
+  if (!folders) return {folders.error().message(), ""};
+  const std::string strays = stray_folders(*folders);
   if (!strays.empty()) warning += (warning.empty() ? "" : "; ") + strays;
   return {"", warning};
 }

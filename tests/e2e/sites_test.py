@@ -426,16 +426,17 @@ class SitesTest(ClusterTest):
         wait_until(f"{kind} {name} to be {phase}", lambda: self.object(kind, name).get("status", {}).get("phase") == phase, 90)
         return self.object(kind, name)["status"]
 
-    def make_location(self, name, prefix, mode="ReadWrite", url=None, credential=True):
+    def make_location(self, name, prefix, mode="ReadWrite", url=None, credential=True, bucket="far", secret="far"):
         self.make("BackupStorageLocation", name, {
-            "provider": "aws", "accessMode": mode, "config": {"s3Url": url or self.there.daemon.endpoint, "region": "us-east-1"}, "objectStorage": {"bucket": "far", "prefix": prefix},
-            **({"credential": {"name": "far", "key": "cloud"}} if credential else {})})
+            "provider": "aws", "accessMode": mode, "config": {"s3Url": url or self.there.daemon.endpoint, "region": "us-east-1"}, "objectStorage": {"bucket": bucket, "prefix": prefix},
+            **({"credential": {"name": secret, "key": "cloud"}} if credential else {})})
         self.addCleanup(self.cluster.kubectl, "-n", "velero", "delete", "backupstoragelocation", name, check=False)
 
     def test_a_location_at_a_site(self):
         """Any S3 that is registered as a site holds backups of a served cluster, by the location's own key."""
         keys = f"[default]\naws_access_key_id={self.there.daemon.access_key}\naws_secret_access_key={self.there.daemon.secret_key}\n"
         self.cluster.kubectl("-n", "velero", "create", "secret", "generic", "far", f"--from-literal=cloud={keys}")
+        self.cluster.kubectl("-n", "velero", "create", "secret", "generic", "wrong", f"--from-literal=cloud={keys.replace(self.there.daemon.secret_key, 'x' * 40)}")
         self.make_location("far", "team")
         self.await_phase("backupstoragelocation", "far", "Available")
         self.make("Backup", "away", {"includedNamespaces": ["shop"], "storageLocation": "far"})
@@ -465,7 +466,8 @@ class SitesTest(ClusterTest):
         self.await_phase("backupstoragelocation", "copies", "Available")
         for name, arguments, reason in (("writes", {"prefix": "clusters/prod"}, "its accessMode has to be ReadOnly"), ("whole", {"prefix": ""}, "its accessMode has to be ReadOnly"),
                                         ("stranger", {"prefix": "x", "url": "http://127.0.0.1:1"}, "nor the endpoint of one of its sites"),
-                                        ("keyless", {"prefix": "x", "credential": False}, "names no credential of its own")):
+                                        ("keyless", {"prefix": "x", "credential": False}, "names no credential of its own"), ("wrong", {"prefix": "x", "secret": "wrong"}, "SignatureDoesNotMatch"),
+                                        ("nowhere", {"prefix": "x", "bucket": "nobody"}, "NoSuchBucket")):
             self.make_location(name, **arguments)
             self.assertIn(reason, self.await_phase("backupstoragelocation", name, "Unavailable")["message"])
 

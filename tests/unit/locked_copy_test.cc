@@ -235,6 +235,21 @@ TEST_F(LockedRepositoryTest, WhatIsHiddenOfARepositoryComesToLight) {
   EXPECT_TRUE(live_has("b"));
 }
 
+TEST_F(LockedRepositoryTest, WhatIsWrittenAnewEachTimeDoesNotPileUp) {
+  for (int i = 0; i < 5; ++i) copy_locked("b" + std::to_string(i), 10);
+  const auto count = [&] {
+    const auto live = site_->versions("holdfast/repositories/prod/live/"), own = site_->versions(kPrefix + kShop + "kopia.");
+    return std::pair(live->size(), own->size());
+  };
+  const size_t own = site_->keys(kPrefix + kShop + "kopia.").size();
+  ASSERT_GT(count().first, 1U);
+  ASSERT_GT(count().second, own);
+  ASSERT_TRUE(sweep());
+  EXPECT_EQ(std::pair(size_t{1}, own), count());
+  EXPECT_TRUE(live_has("b4"));
+  expect_restorable("b0");
+}
+
 TEST_F(LockedRepositoryTest, ASweepLeavesWhatIsLockedAndTakesItLater) {
   copy_locked("a", 1'000);
   SiteUnit gone = points_["a"].unit;
