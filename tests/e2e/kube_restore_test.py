@@ -84,6 +84,20 @@ class RestoreTest(ClusterTest):
         self.assertEqual({"port"}, {s["namespace"] for b in self.target.objects("rolebindings", "-n", "port") for s in b["subjects"]})
         self.assertEqual({"city"}, {s["metadata"]["namespace"] for s in self.target.objects("serviceaccounts", "-n", "city")})
 
+    def test_partial_restore(self):
+        """One kind of one namespace, out of a restore point of everything: that, and nothing else."""
+        others = lambda: {(o["kind"], o["metadata"]["name"]): o["metadata"]["resourceVersion"] for kind in ("configmaps", "secrets", "services") for o in self.target.objects(kind, "-n", "town")}
+        before = others()
+        self.addCleanup(self.target.kubectl, "delete", "namespace", "hamlet", "--wait=false")
+        ended = self.restore("part", "--include-namespaces", "village", "--include-resources", "configmaps", "--namespace-mappings", "village:hamlet")
+        data = lambda cluster, namespace: {o["metadata"]["name"]: o.get("data") for o in cluster.objects("configmaps", "-n", namespace) if o["metadata"]["name"] != "kube-root-ca.crt"}
+        self.assertEqual(data(self.cluster, "village"), data(self.target, "hamlet"))
+        self.assertIn("well", data(self.target, "hamlet"))
+        restored = [o["kind"] for o in self.target.objects("configmaps,secrets,services,serviceaccounts,deployments,roles,rolebindings", "-n", "hamlet", "-l", "velero.io/restore-name=part")]
+        self.assertEqual(["ConfigMap"] * len(restored), restored)
+        self.assertEqual(ended["total"], ended["items"])
+        self.assertEqual(before, others())
+
     def test_a_taken_node_port_is_named(self):
         ended = self.restore("ports", "--include-namespaces", "harbour", "--include-resources", "services", "--namespace-mappings", "harbour:ports", phase="PartiallyFailed")
         self.addCleanup(self.target.kubectl, "delete", "namespace", "ports", "--wait=false")

@@ -82,6 +82,17 @@ class PoliciesTest(ClusterTest):
         self.assertGreaterEqual(figures["velero_backup_last_successful_timestamp"], due.timestamp())
         self.assertEqual((1, 0), (figures["velero_backup_last_status"], figures["holdfast_policy_paused"]))
 
+    def test_on_demand_from_a_schedule(self):
+        """Now, with everything that the tier says, and its next time stays what it was."""
+        self.apply([{"name": "rare", "schedule": "30 4 1 1 *", "retention": {"last": 1}, "backup": {"labelSelector": {"matchLabels": {"app": "none"}}}}])
+        next_time = self.tier()["next"]
+        made = [self.run_now() for _ in range(2)]
+        self.assertEqual([("manual", "completed")] * 2, [(run["trigger"], run["state"]) for run in made])
+        wait_until("its rule to hold", lambda: self.points() == [made[1]["backup"]], 60)
+        spec = self.daemon.ask(f"/v1/clusters/prod/backups/{made[1]['backup']}/document")["spec"]
+        self.assertEqual((["shop"], {"app": "none"}), (spec["includedNamespaces"], spec["labelSelector"]["matchLabels"]))
+        self.assertEqual(next_time, self.tier()["next"])
+
     def test_paused(self):
         self.apply([{"name": "often", "schedule": "* * * * *", "retention": "forever"}])
         self.daemon.cli("policy", "pause", self.name)
