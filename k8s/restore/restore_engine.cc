@@ -171,7 +171,8 @@ class Run {
                          const auto found = namespace_problems_.find(name);
                          return found == namespace_problems_.end() ? std::string() : found->second;
                        },
-                       [this](const std::string& name) { return spec_.target_namespace(name); }, [this] { return client_.probe(); }},
+                       [this](const std::string& name) { return spec_.target_namespace(name); }, [this] { return client_.probe(); },
+                       [this](std::chrono::milliseconds wait) { return client_.pause(wait); }},
                       std::move(stop));
   }
 

@@ -1,11 +1,16 @@
 #include "k8s/restore/wave_runner.h"
 
+#include <array>
+
 #include "k8s/restore/side_by_side.h"
 
 namespace holdfast::k8s {
 
 namespace {
 
+constexpr std::array kSoon{std::chrono::milliseconds(250), std::chrono::milliseconds(1'000), std::chrono::milliseconds(3'000)};
+
+// At the end.
 bool is_tried_again(const std::string& group_resource) {
   return group_resource != "pods" && group_resource != "replicasets.apps" && group_resource != "jobs.batch";
 }
@@ -22,6 +27,7 @@ void WaveRunner::run(const std::vector<std::string>& group_resources) {
     }
   }
   run_all(std::move(tasks), false);
+  for (size_t i = 0; i < kSoon.size() && !failed_soon_.empty() && p_.pause(kSoon[i]); ++i) run_all(std::exchange(failed_soon_, {}), i + 1 == kSoon.size());
 }
 
 void WaveRunner::run_failed_again() { run_all(std::exchange(failed_, {}), true); }
@@ -59,9 +65,9 @@ void WaveRunner::run_one(Task& task, bool last_try) {
       given_up_ = std::move(answer.error());
     }
   }
-  if (failed && !last_try && is_tried_again(*task.group_resource)) {
+  if (failed && !last_try) {
     std::lock_guard lock(mutex_);
-    failed_.push_back(std::move(task));
+    (is_tried_again(*task.group_resource) ? failed_ : failed_soon_).push_back(std::move(task));
     return;
   }
   p_.report->add(std::move(result));

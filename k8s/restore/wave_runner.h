@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <stop_token>
 
 #include "k8s/restore/item_writer.h"
@@ -19,15 +20,19 @@ struct WaveParts {
   std::function<std::string(const std::string& name_space)> target_namespace;
   // Does the server answer at all?
   std::function<Result<void>()> probe;
+  // False: it is stopped.
+  std::function<bool(std::chrono::milliseconds)> pause;
 };
 
 class WaveRunner {
  public:
   WaveRunner(WaveParts parts, std::stop_token stop) : p_(std::move(parts)), stop_(std::move(stop)) {}
 
+  // Pods and the like that fail are tried again within seconds: the server's admission knows what was made just before, such as a
+  // priority class, only when its caches do (plugin/pkg/admission/priority of Kubernetes).
   void run(const std::vector<std::string>& group_resources);
   // Once more what failed, since what it needed may have come after it; after that a failure is final. Pods and the
-  // like are not tried again: their controllers have long made others.
+  // like are not tried then: their controllers have long made others.
   void run_failed_again();
   // Why it was given up: the server does not answer any more. What was not tried then is not reported.
   std::optional<Status> given_up();
@@ -43,7 +48,7 @@ class WaveRunner {
   const WaveParts p_;
   const std::stop_token stop_;
   std::mutex mutex_;
-  std::vector<Task> failed_;
+  std::vector<Task> failed_, failed_soon_;
   std::optional<Status> given_up_;
 };
 

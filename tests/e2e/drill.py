@@ -133,7 +133,13 @@ class BlankHost:
             return ""
         if "BACKUP" in command:
             command = command.replace("BACKUP", units(self.daemon)[-1])
-        return typed(self.daemon, command, self.names)
+        try:
+            return typed(self.daemon, command, self.names)
+        except AssertionError:
+            if command.startswith("holdfast restore create"):
+                log = self.daemon.cli("restore", "logs", command.split()[3], check=False).stdout
+                print("\n".join(line for line in log.splitlines() if "level=info" not in line), flush=True)
+            raise
 
 
 def typed(daemon, command, names):

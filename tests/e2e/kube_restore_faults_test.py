@@ -109,6 +109,34 @@ class RestoreFaultsTest(ClusterTest):
         listed = json.loads(gzip.decompress(body))["v1/ConfigMap"]
         self.assertEqual(sorted(f"{self.name}/m{n:04}(created)" for n in range(MANY)), sorted(listed))
 
+    def test_pods_that_admission_refuses_for_a_moment(self):
+        """As it does while its caches lack what was made just before."""
+        self.cluster.kubectl("create", "namespace", "posts")
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "guard", "namespace": "posts"}, "spec": {"containers": [{"name": "c", "image": "none"}]}}
+        self.cluster.kubectl("create", "-f", "-", input=json.dumps(pod))
+        self.daemon.cli("backup", "create", "posts", "--cluster", "direct", "--include-namespaces", "posts", "--wait")
+        tries = []
+
+        def refuse(times):
+            tries.clear()
+
+            def rule(method, path, headers):
+                if method != "POST" or not path.split("?")[0].endswith("/pods"):
+                    return None
+                tries.append(path)
+                refusal = {"kind": "Status", "reason": "Forbidden", "code": 403, "message": "no PriorityClass with name urgent was found"}
+                return ("status", 403, {}, refusal) if len(tries) <= times else None
+            self.proxy.rule = rule
+        restore = lambda name: self.restore(name, "--namespace-mappings", f"posts:{self.name}-{name}", backup="posts")
+        refuse(2)
+        ended = restore("soon")
+        self.assertEqual(("Completed", 0, 3), (ended["phase"], ended["errors"], len(tries)), self.complaints("soon"))
+        self.assertEqual(["guard"], [p["metadata"]["name"] for p in self.cluster.objects("pods", "-n", f"{self.name}-soon")])
+        refuse(100)
+        ended = restore("never")
+        self.assertEqual(("PartiallyFailed", 1, 4), (ended["phase"], ended["errors"], len(tries)))
+        self.assertIn("no PriorityClass with name urgent was found", self.complaints("never"))
+
     def test_token_renewed(self):
         token = self.stage.directory / "token"
         token.write_text("first\n")

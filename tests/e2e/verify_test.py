@@ -137,7 +137,7 @@ class VerifyTest(unittest.TestCase):
         self.assertEqual((True, True, "prod"), (evidence["read"]["good"], evidence["restore"]["good"], evidence["restore"]["cluster"]))
         self.assertNotIn("Contents", s3.list_objects_v2(Bucket="holdfast", Prefix="holdfast/trials/"))
         self.assertEqual((True, False), self.verified("tried"))
-        self.assertRegex(self.daemon.cli("backup", "list").stdout, r"tried +Completed.* yes\n")
+        self.assertRegex(self.daemon.cli("backup", "list").stdout, r"tried +Completed.* yes +-\n")
         self.assertIn("tried is verified", self.daemon.cli("verify", "show", "tried").stdout)
         self.daemon.cli("backup", "delete", "tried")
         self.assertNotIn("Contents", s3.list_objects_v2(Bucket="holdfast", Prefix="clusters/prod/backups/tried/"))

@@ -1,6 +1,8 @@
 // Locked copies: nobody removes them before their time, and what somebody hid comes to light again.
 #include <gtest/gtest.h>
 
+#include <atomic>
+
 #include "daemon/replicator/repository_list.h"
 #include "daemon/replicator/unit_check.h"
 #include "daemon/replicator/unit_lock.h"
@@ -60,7 +62,7 @@ TEST_F(LockedCopyTest, AMarkerNeverPromisesALockThatIsNotThere) {
   for (const Mishap m : {Mishap::kRefused, Mishap::kAnswerLost}) {
     for (int cut = 0; cut < 200; ++cut) {
       SCOPED_TRACE(cut);
-      int calls = 0;
+      std::atomic<int> calls = 0;
       site_.mishap = [&](const std::string&) { return calls++ < cut ? Mishap::kNone : m; };
       const auto done = copy();
       site_.mishap = {};
