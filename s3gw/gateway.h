@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "storage/base/clock.h"
+#include "storage/base/md5_lanes.h"
 #include "storage/base/random.h"
 #include "storage/bucket_store.h"
 #include "storage/net/http_server.h"
@@ -44,6 +45,7 @@ struct GatewayServices {
   Clock* clock = nullptr;
   Random* random = nullptr;
   boost::asio::thread_pool* workers = nullptr;
+  Md5Lanes* md5 = nullptr;  // nullptr: each upload is hashed by itself
   std::function<void(const AccessRecord&)> on_access;  // on an I/O thread; must not block
 };
 

@@ -285,6 +285,7 @@ class Daemon {
     services.clock = &clock_;
     services.random = &random_;
     services.workers = &workers_;
+    services.md5 = &md5_;
     services.on_access = [this](const s3::AccessRecord& r) {
       metrics_.count_request(r.operation, r.status, r.duration_ms / 1000, r.received_bytes);
       if (r.status == 500) {
@@ -332,6 +333,7 @@ class Daemon {
   const std::string config_path_;
   SystemClock clock_;
   SystemRandom random_;
+  Md5Lanes md5_{md5_lane_kernel(), std::max(1U, std::thread::hardware_concurrency() / 4)};
   boost::asio::thread_pool workers_;
   Metrics metrics_;
   std::vector<std::unique_ptr<Pool>> pools_;

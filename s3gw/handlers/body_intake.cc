@@ -9,6 +9,8 @@ constexpr uint64_t kMaxPutBytes = 5ULL << 30;
 constexpr size_t kPieceBytes = 256 << 10;
 }  // namespace
 
+BodyIntake::BodyIntake(std::shared_ptr<const Call> call) : call_(std::move(call)), md5_(call_->services->md5) {}
+
 S3Result<std::unique_ptr<BodyIntake>> BodyIntake::begin(std::shared_ptr<const Call> call, ChecksumAlgorithm kept) {
   std::unique_ptr<BodyIntake> intake(new BodyIntake(call));
   const HttpRequest& http = *call->http;
@@ -45,11 +47,13 @@ S3Result<void> BodyIntake::feed(ByteSpan raw) {
 S3Result<void> BodyIntake::take(ByteSpan plain) {
   taken_bytes_ += plain.size();
   if (taken_bytes_ > object_bytes_) return s3_fail("IncompleteBody");
-  md5_.update(plain);
+  md5_.begin(plain);
   if (sha256_) sha256_->update(plain);
   checksum_->update(plain);
   if (other_announced_) other_announced_->update(plain);
-  HF_CHECK(sink_->append(plain));
+  const auto appended = sink_->append(plain);
+  md5_.wait();  // the bytes go
+  HF_CHECK(appended);
   return {};
 }
 

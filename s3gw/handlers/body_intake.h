@@ -3,6 +3,7 @@
 
 #include "s3gw/auth/chunked_body.h"
 #include "s3gw/handlers/request_parts.h"
+#include "storage/base/md5_lanes.h"
 
 namespace holdfast::s3 {
 
@@ -31,7 +32,7 @@ class BodyIntake {
   uint64_t object_bytes() const { return object_bytes_; }
 
  private:
-  explicit BodyIntake(std::shared_ptr<const Call> call) : call_(std::move(call)) {}
+  explicit BodyIntake(std::shared_ptr<const Call> call);
   S3Result<void> take(ByteSpan plain);
   S3Result<void> check_announced(const std::string& value) const;
 
@@ -42,7 +43,7 @@ class BodyIntake {
   std::string content_md5_;  // raw; empty: not given
   Checksum announced_;
   std::optional<ChunkedBody> chunks_;
-  Digest md5_{DigestKind::kMd5};
+  LaneMd5 md5_;
   std::optional<Digest> sha256_;
   Checksum kept_;
   std::optional<RunningChecksum> checksum_;         // kept

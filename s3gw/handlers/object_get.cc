@@ -14,7 +14,8 @@ struct Opened {
   HttpResponse head;
   uint64_t first = 0;  // of the bytes to send
   uint64_t size = 0;
-  Bytes piece;         // the first of them, read already
+  AlignedBuffer room;  // for a piece
+  ByteSpan piece;      // the first of them, read already
 };
 
 S3Result<std::pair<ByteRange, uint64_t>> choose_range(const Call& call, const ObjectInfo& info) {
@@ -66,8 +67,9 @@ S3Result<std::shared_ptr<Opened>> open_object(const Call& call) {
   opened->first = range.first;
   opened->size = range.size;
   if (call.http->method == "HEAD" || range.size == 0) return opened;
-  opened->piece.resize(std::min<uint64_t>(range.size, kPieceBytes));
-  HF_CHECK(opened->reader->read(range.first, opened->piece));
+  opened->room = AlignedBuffer(std::min<uint64_t>(range.size, kPieceBytes));
+  HF_CHECK(opened->reader->read(range.first, opened->room.span()));
+  opened->piece = opened->room.span();
   return opened;
 }
 
@@ -93,19 +95,21 @@ boost::asio::awaitable<S3Result<void>> get_object(std::shared_ptr<Call> call, Ht
   }
   auto executor = co_await boost::asio::this_coro::executor;
   Background<Result<void>> ahead(executor);
-  auto next = std::make_shared<Bytes>();
+  auto next = std::make_shared<AlignedBuffer>();
+  uint64_t next_bytes = 0;
   uint64_t read_to = o->piece.size();
   const auto read_ahead = [&] {
     const uint64_t n = std::min<uint64_t>(kPieceBytes, o->size - read_to);
     if (n == 0) return;
-    next->resize(n);
+    if (next->size() < n) *next = AlignedBuffer(n);
+    next_bytes = n;
     const uint64_t from = o->first + read_to;
-    ahead.start(workers, [o, next, from] { return o->reader->read(from, *next); });
+    ahead.start(workers, [o, next, from, n] { return o->reader->read(from, next->span().first(n)); });
     read_to += n;
   };
   const bool body = call->http->method != "HEAD";
   if (body) read_ahead();
-  const ByteSpan first(o->piece);
+  const ByteSpan first = o->piece;
   Result<void> sent = co_await exchange.start_response(std::move(o->head), o->size, first);
   uint64_t sent_bytes = o->piece.size();
   while (body && sent_bytes < o->size) {
@@ -116,9 +120,9 @@ boost::asio::awaitable<S3Result<void>> get_object(std::shared_ptr<Call> call, Ht
       if (!got) result = std::unexpected(S3Error(got.error()));
       break;
     }
-    o->piece.swap(*next);
+    std::swap(o->room, *next);
+    const ByteSpan piece = o->room.span().first(next_bytes);
     read_ahead();
-    const ByteSpan piece(o->piece);
     sent = co_await exchange.write_body(piece);
     sent_bytes += piece.size();
   }

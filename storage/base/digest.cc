@@ -1,7 +1,10 @@
 #include "storage/base/digest.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+
+#include <algorithm>
+#include <array>
 
 namespace holdfast {
 
@@ -18,6 +21,12 @@ static const EVP_MD* algorithm(DigestKind kind) {
     case DigestKind::kSha512: return sha512;
   }
   return nullptr;
+}
+
+// Between two digests nothing is in it. Making one, and what HMAC() of OpenSSL looks up each time, costs more than hashing a few blocks.
+static Digest& of_thread(DigestKind kind) {
+  thread_local std::array<Digest, 4> digests{Digest(DigestKind::kMd5), Digest(DigestKind::kSha1), Digest(DigestKind::kSha256), Digest(DigestKind::kSha512)};
+  return digests[static_cast<size_t>(kind)];
 }
 
 void Digest::Free::operator()(evp_md_ctx_st* ctx) const { EVP_MD_CTX_free(ctx); }
@@ -37,7 +46,7 @@ std::string Digest::finish() {
 }
 
 std::string Digest::of(DigestKind kind, ByteSpan bytes) {
-  Digest digest(kind);
+  Digest& digest = of_thread(kind);
   digest.update(bytes);
   return digest.finish();
 }
@@ -46,12 +55,25 @@ std::string sha256_hex(std::string_view text) {
   return hex(as_bytes(Digest::of(DigestKind::kSha256, as_bytes(text))));
 }
 
+// RFC 2104.
 std::string hmac_sha256(std::string_view key, std::string_view text) {
-  unsigned char out[EVP_MAX_MD_SIZE];
-  unsigned n = 0;
-  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-       reinterpret_cast<const unsigned char*>(text.data()), text.size(), out, &n);
-  return std::string(reinterpret_cast<char*>(out), n);
+  constexpr size_t kBlockBytes = 64;
+  std::array<char, kBlockBytes> inner{}, outer{};
+  const std::string hashed = key.size() > kBlockBytes ? Digest::of(DigestKind::kSha256, as_bytes(key)) : std::string();
+  if (!hashed.empty()) key = hashed;
+  std::copy(key.begin(), key.end(), inner.begin());
+  std::copy(key.begin(), key.end(), outer.begin());
+  for (char& c : inner) c ^= 0x36;
+  for (char& c : outer) c ^= 0x5c;
+  Digest& digest = of_thread(DigestKind::kSha256);
+  digest.update(std::string_view(inner.data(), inner.size()));
+  digest.update(text);
+  const std::string inside = digest.finish();
+  digest.update(std::string_view(outer.data(), outer.size()));
+  digest.update(inside);
+  OPENSSL_cleanse(inner.data(), inner.size());
+  OPENSSL_cleanse(outer.data(), outer.size());
+  return digest.finish();
 }
 
 }  // namespace holdfast

@@ -55,26 +55,20 @@ Result<void> BodyReader::load_blocks(size_t extent, uint64_t first, uint64_t las
   buffer_extent_ = SIZE_MAX;
   if (buffer_.size() < want) buffer_ = AlignedBuffer(want);
   HF_CHECK(read_segment(volume_, e.segment, e.offset_bytes + from, buffer_.span().first(want)));
-  const size_t entry = table_.size() / blocks_of(e);
-  for (uint64_t b = first; b <= last; ++b) {
-    ByteSpan block = buffer_.span().subspan((b - first) * kBodyBlockBytes, block_size(e, b));
-    if (crc32c(block) != load_le<uint32_t>(table_.data() + b * entry)) {
-      return error(damaged(extent, "block " + std::to_string(b) + " fails its checksum"));
-    }
-  }
+  for (uint64_t b = first; b <= last; ++b) HF_CHECK(check_block(extent, b, buffer_.span().subspan((b - first) * kBodyBlockBytes, block_size(e, b))));
   buffer_extent_ = extent;
   buffer_first_ = first;
   buffer_last_ = last;
   return {};
 }
 
-Result<void> BodyReader::give(size_t extent, uint64_t block, uint64_t from, MutableByteSpan out) {
-  const ExtentRef& e = ref_.extents[extent];
-  MutableByteSpan stored = buffer_.span().subspan((block - buffer_first_) * kBodyBlockBytes, block_size(e, block));
-  if (ref_.wrapped_key.empty()) {
-    std::memcpy(out.data(), stored.data() + from, out.size());
-    return {};
-  }
+Result<void> BodyReader::check_block(size_t extent, uint64_t block, ByteSpan stored) const {
+  const size_t entry = table_.size() / blocks_of(ref_.extents[extent]);
+  if (crc32c(stored) == load_le<uint32_t>(table_.data() + block * entry)) return {};
+  return error(damaged(extent, "block " + std::to_string(block) + " fails its checksum"));
+}
+
+Result<void> BodyReader::open_block(size_t extent, uint64_t block, ByteSpan stored, MutableByteSpan out) {
   if (!key_) {
     if (!volume_.pool_key) return error(damaged(extent, "encrypted, but the pool has no key"));
     HF_TRY(key_, unwrap_key(*volume_.pool_key, ref_.wrapped_key, as_text(ref_.id)));
@@ -83,12 +77,34 @@ Result<void> BodyReader::give(size_t extent, uint64_t block, uint64_t from, Muta
   const uint64_t blocks = (ref_.size_bytes + kBodyBlockBytes - 1) / kBodyBlockBytes;
   const auto aad = block_aad(ref_.id, number, number + 1 == blocks);
   const std::byte* tag = table_.data() + block * (4 + kTagBytes) + 4;
-  const bool whole = from == 0 && out.size() == stored.size();
-  Bytes plain(whole ? 0 : stored.size());
-  const bool ok = aead_open(*key_, counter_nonce(number), aad, stored, std::span<const std::byte, kTagBytes>(tag, kTagBytes),
-                            whole ? out : MutableByteSpan(plain));
-  if (!ok) return error(damaged(extent, "block " + std::to_string(block) + " does not open with its key"));
-  if (!whole) std::memcpy(out.data(), plain.data() + from, out.size());
+  if (aead_open(*key_, counter_nonce(number), aad, stored, std::span<const std::byte, kTagBytes>(tag, kTagBytes), out)) return {};
+  return error(damaged(extent, "block " + std::to_string(block) + " does not open with its key"));
+}
+
+Result<void> BodyReader::give(size_t extent, uint64_t block, uint64_t from, MutableByteSpan out) {
+  const ExtentRef& e = ref_.extents[extent];
+  const ByteSpan stored = buffer_.span().subspan((block - buffer_first_) * kBodyBlockBytes, block_size(e, block));
+  if (ref_.wrapped_key.empty()) {
+    std::memcpy(out.data(), stored.data() + from, out.size());
+    return {};
+  }
+  if (from == 0 && out.size() == stored.size()) return open_block(extent, block, stored, out);
+  Bytes plain(stored.size());
+  HF_CHECK(open_block(extent, block, stored, plain));
+  std::memcpy(out.data(), plain.data() + from, out.size());
+  return {};
+}
+
+Result<void> BodyReader::read_blocks(size_t extent, uint64_t first, MutableByteSpan out) {
+  HF_CHECK(load_table(extent));
+  const ExtentRef& e = ref_.extents[extent];
+  HF_CHECK(read_segment(volume_, e.segment, e.offset_bytes + first * kBodyBlockBytes, out));
+  for (uint64_t at = 0; at < out.size(); at += kBodyBlockBytes) {
+    const uint64_t block = first + at / kBodyBlockBytes;
+    MutableByteSpan stored = out.subspan(at, kBodyBlockBytes);
+    HF_CHECK(check_block(extent, block, stored));
+    if (!ref_.wrapped_key.empty()) HF_CHECK(open_block(extent, block, stored, stored));
+  }
   return {};
 }
 
@@ -102,7 +118,15 @@ Result<void> BodyReader::read(uint64_t offset, MutableByteSpan out) {
     const uint64_t inside = offset - starts_[extent];
     if (inside >= e.data_bytes) return error(Code::kCorrupt, Subject::kBody, "a body has fewer bytes than its record says");
     const uint64_t block = inside / kBodyBlockBytes;
-    if (buffer_extent_ != extent || block < buffer_first_ || block > buffer_last_) {
+    const bool is_held = buffer_extent_ == extent && block >= buffer_first_ && block <= buffer_last_;
+    const uint64_t whole = std::min<uint64_t>({out.size(), e.data_bytes - inside, kReadBlocks * kBodyBlockBytes}) / kBodyBlockBytes * kBodyBlockBytes;
+    if (!is_held && whole > 0 && inside % kBodyBlockBytes == 0) {
+      HF_CHECK(read_blocks(extent, block, out.first(whole)));
+      offset += whole;
+      out = out.subspan(whole);
+      continue;
+    }
+    if (!is_held) {
       const uint64_t needed_last = (std::min<uint64_t>(e.data_bytes, inside + out.size()) - 1) / kBodyBlockBytes;
       HF_CHECK(load_blocks(extent, block, std::min(needed_last, block + kReadBlocks - 1)));
     }

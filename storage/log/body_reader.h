@@ -24,6 +24,11 @@ class BodyReader {
   Result<void> load_table(size_t extent);
   // Reads blocks [first, last] of the extent into buffer_ and checks their CRCs.
   Result<void> load_blocks(size_t extent, uint64_t first, uint64_t last);
+  // Whole blocks straight into `out`, where they are checked and opened one after the other.
+  Result<void> read_blocks(size_t extent, uint64_t first, MutableByteSpan out);
+  Result<void> check_block(size_t extent, uint64_t block, ByteSpan stored) const;
+  // `out` has the size of `stored`, and may be it.
+  Result<void> open_block(size_t extent, uint64_t block, ByteSpan stored, MutableByteSpan out);
   Result<void> give(size_t extent, uint64_t block, uint64_t from, MutableByteSpan out);
   Status damaged(size_t extent, std::string_view what) const;
 

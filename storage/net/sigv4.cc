@@ -1,6 +1,7 @@
 #include "storage/net/sigv4.h"
 
 #include <algorithm>
+#include <map>
 
 #include "storage/base/bytes.h"
 #include "storage/base/digest.h"
@@ -25,10 +26,17 @@ std::string trimmed(std::string_view value) {
 }  // namespace
 
 std::string signing_key(std::string_view secret, const SigningScope& scope) {
+  constexpr size_t kMostRemembered = 256;
+  thread_local std::map<std::string, std::string> remembered;  // by scope and secret
+  std::string name = scope.text() + "/" + std::string(secret);
+  if (const auto found = remembered.find(name); found != remembered.end()) return found->second;
   const std::string date = hmac_sha256("AWS4" + std::string(secret), scope.date);
   const std::string region = hmac_sha256(date, scope.region);
   const std::string service = hmac_sha256(region, scope.service);
-  return hmac_sha256(service, "aws4_request");
+  std::string key = hmac_sha256(service, "aws4_request");
+  if (remembered.size() == kMostRemembered) remembered.clear();
+  remembered.emplace(std::move(name), key);
+  return key;
 }
 
 std::string signed_header_names(const CanonicalRequest& request) {

@@ -16,6 +16,7 @@ struct SigningScope {
   std::string text() const { return date + "/" + region + "/" + service + "/aws4_request"; }
 };
 
+// Each thread remembers the latest: a key serves for a day.
 std::string signing_key(std::string_view secret, const SigningScope& scope);
 
 struct CanonicalRequest {

@@ -77,6 +77,11 @@ TEST(Checksum, RunningKnownAnswers) {
 TEST(Digest, KnownAnswers) {
   EXPECT_EQ(hex(as_bytes(Digest::of(DigestKind::kMd5, as_bytes("abc")))), "900150983cd24fb0d6963f7d28e17f72");
   EXPECT_EQ(sha256_hex(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  // RFC 4231, test cases 1, 6 and 7: short keys, and such as are longer than a block
+  EXPECT_EQ(hex(as_bytes(hmac_sha256(std::string(20, '\x0b'), "Hi There"))), "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
+  EXPECT_EQ(hex(as_bytes(hmac_sha256(std::string(131, '\xaa'), "Test Using Larger Than Block-Size Key - Hash Key First"))), "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+  EXPECT_EQ(hex(as_bytes(hmac_sha256(std::string(131, '\xaa'), "This is a test using a larger than block-size key and a larger than block-size data. The key needs to be hashed before being used by the HMAC algorithm."))),
+            "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2");
   EXPECT_EQ(hex(as_bytes(hmac_sha256("key", "The quick brown fox jumps over the lazy dog"))),
             "f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8");
 }
