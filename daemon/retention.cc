@@ -63,6 +63,8 @@ void keep_of_periods(const Period& period, unsigned count, const std::vector<Tie
 
 }  // namespace
 
+int64_t lock_end_ms(int64_t lock_ms, int64_t started_ms, int64_t now_ms) { return (std::min(started_ms, now_ms) + lock_ms) / 1000 * 1000; }
+
 TierVerdicts judge(std::vector<TierPoint> points, const RetentionRule& rule, const std::optional<k8s::TimeZone>& zone, int64_t now_ms) {
   std::sort(points.begin(), points.end(), [](const TierPoint& a, const TierPoint& b) { return std::pair(a.started_ms, a.name) > std::pair(b.started_ms, b.name); });
   TierVerdicts judged;

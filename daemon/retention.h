@@ -34,6 +34,9 @@ struct TierVerdicts {
   int64_t next_ms = 0;  // when one of them will have grown too old; 0: none will
 };
 
+// Until when a point that began then is locked: no longer than `lock_ms` from now, whatever the clocks were. To the second, as dates are.
+int64_t lock_end_ms(int64_t lock_ms, int64_t started_ms, int64_t now_ms);
+
 // A verdict for each. Always stay: those that have not ended, that are locked, and the latest good one. Where a rule asks for one of
 // an hour (a day, ...) it is the newest good one of it, else the newest.
 TierVerdicts judge(std::vector<TierPoint> points, const RetentionRule& rule, const std::optional<k8s::TimeZone>& zone, int64_t now_ms);

@@ -213,11 +213,7 @@ Result<void> lay_out(const CliContext& c, const SiteArguments& a) {
 }
 
 Result<void> unhide(const CliContext& c, const SiteArguments& a) {
-  // The cluster may be known nowhere any more.
-  std::string cluster = a.cluster;
-  if (cluster.empty()) {
-    HF_TRY(cluster, cluster_of(c, ""));
-  }
+  HF_TRY(const std::string cluster, cluster_of(c, a.cluster));
   AdminClient client = client_of(c);
   HF_CHECK(client.call("POST", "/v1/sites/" + a.site + "/copies/" + cluster + "/" + a.backup + "/unhide"));
   HF_TRY(const json::value done, await_end(client, a, cluster));

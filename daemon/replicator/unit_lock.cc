@@ -134,7 +134,7 @@ class Unhider {
 
 int64_t lock_end(int64_t lock_ms, int64_t started_ms, int64_t now_ms) {
   if (lock_ms == 0) return 0;
-  const int64_t end_ms = (std::min(started_ms, now_ms) + lock_ms) / 1000 * 1000;  // dates have no more than seconds
+  const int64_t end_ms = lock_end_ms(lock_ms, started_ms, now_ms);
   return end_ms - now_ms > std::min(kNotWorthItMs, lock_ms / 2) ? end_ms : 0;
 }
 

@@ -8,8 +8,7 @@
 
 namespace holdfast {
 
-// How long a copy made now is locked, whose restore point began then: no longer than `lock_ms` from now, whatever the clocks were. 0: not
-// at all, for that time is over or nearly so.
+// Until when a copy made now is locked, whose restore point began then: lock_end_ms(), or 0, not at all, where that time is over or nearly so.
 int64_t lock_end(int64_t lock_ms, int64_t started_ms, int64_t now_ms);
 
 // Locks, until unit.locked_until_ms, everything that a unit consists of but its marker: what its marker names and the blobs of its repositories,

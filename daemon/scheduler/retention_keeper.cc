@@ -60,7 +60,7 @@ bool RetentionKeeper::lock(const Policy& policy, std::vector<OwnedPoint>& points
   for (OwnedPoint& p : points) {
     const PolicyTier* tier = p.policy == policy.name && p.point.ended ? policy.tier(p.tier) : nullptr;
     if (tier == nullptr || tier->lock_ms == 0) continue;
-    const int64_t now_ms = clock_.wall_ms(), until_ms = (std::min(p.point.started_ms, now_ms) + tier->lock_ms) / 1000 * 1000;
+    const int64_t now_ms = clock_.wall_ms(), until_ms = lock_end_ms(tier->lock_ms, p.point.started_ms, now_ms);
     if (until_ms <= now_ms || until_ms <= p.point.locked_until_ms) continue;
     if (p.point.started_ms > now_ms && p.point.locked_until_ms > now_ms) continue;  // by a clock that was ahead: not longer and longer
     if (stop.stop_requested() || !may_remove_() || !is_in_force_(policy)) return false;

@@ -96,10 +96,11 @@ Result<void> put_object(ObjectStore& store, const std::string& bucket, const std
   return {};
 }
 
-Result<std::string> get_object(ObjectStore& store, const std::string& bucket, const std::string& key, uint64_t max_bytes) {
+Result<std::string> get_object(ObjectStore& store, const std::string& bucket, const std::string& key, uint64_t max_bytes, ObjectInfo* info) {
   HF_TRY(const auto reader, store.get(bucket, key, {}));
   if (reader->info().is_marker) return error(Code::kNotFound, Subject::kKey, "no object \"" + key + "\"");
   if (reader->info().size_bytes > max_bytes) return error(Code::kInvalidArgument, "\"" + key + "\" is larger than " + std::to_string(max_bytes) + " bytes");
+  if (info != nullptr) *info = reader->info();
   std::string text(reader->info().size_bytes, '\0');
   if (!text.empty()) HF_CHECK(reader->read(0, MutableByteSpan(reinterpret_cast<std::byte*>(text.data()), text.size())));
   return text;

@@ -33,7 +33,7 @@ class ObjectStream {
 // A small object in one go.
 Result<void> put_object(ObjectStore& store, const std::string& bucket, const std::string& key, std::string_view content,
                         const std::string& content_type);
-// A whole object, up to `max_bytes`. kNotFound when it is not there.
-Result<std::string> get_object(ObjectStore& store, const std::string& bucket, const std::string& key, uint64_t max_bytes);
+// A whole object, up to `max_bytes`. kNotFound when it is not there. `info`, where it is given: what the store knows of that version.
+Result<std::string> get_object(ObjectStore& store, const std::string& bucket, const std::string& key, uint64_t max_bytes, ObjectInfo* info = nullptr);
 
 }  // namespace holdfast::k8s

@@ -15,18 +15,15 @@ namespace {
 constexpr uint64_t kMaxDocumentBytes = 4 << 20;
 constexpr uint64_t kMaxLogBytes = 64 << 20;
 
-// 0: it is not, or not there.
-Result<int64_t> locked_until(const BackupPlace& place, const std::string& key) {
-  const auto reader = place.store->get(place.bucket, key, {});
-  if (!reader && reader.error().code() == Code::kNotFound) return 0;
-  if (!reader) return std::unexpected(reader.error());
-  const Retention& r = (*reader)->info().attributes.retention;
+// 0: it is not.
+int64_t locked_until(const ObjectInfo& info) {
+  const Retention& r = info.attributes.retention;
   return r.mode == LockMode::kCompliance ? r.until_ms : 0;
 }
 
 Result<void> lock_object(const BackupPlace& place, const std::string& key, int64_t until_ms) {
-  HF_TRY(const int64_t locked_until_ms, locked_until(place, key));
-  if (locked_until_ms >= until_ms) return {};
+  HF_TRY(const auto reader, place.store->get(place.bucket, key, {}));
+  if (locked_until(reader->info()) >= until_ms) return {};
   AttributeChange change;
   change.retention = Retention{LockMode::kCompliance, until_ms};
   change.bypass_governance = true;  // for a stronger lock
@@ -71,7 +68,8 @@ Result<std::string> restore_point_log(const BackupPlace& place, const std::strin
 }
 
 Result<std::optional<RestorePoint>> find_restore_point(const BackupPlace& place, const std::string& name) {
-  const auto text = restore_point_document(place, name);
+  ObjectInfo info;
+  const auto text = get_object(*place.store, place.bucket, restore_point_key(place, name, kRestorePointDocument), kMaxDocumentBytes, &info);
   if (!text && text.error().code() != Code::kNotFound) return std::unexpected(text.error());
   const json::object document = text ? object_or_empty(*text) : json::object();
   const json::object& status = object_at(document, "status");
@@ -88,7 +86,7 @@ Result<std::optional<RestorePoint>> find_restore_point(const BackupPlace& place,
     point.verified = evidence->verified();
     point.doubted = evidence->doubted();
   }
-  HF_TRY(point.locked_until_ms, locked_until(place, restore_point_key(place, name, kRestorePointDocument)));
+  point.locked_until_ms = locked_until(info);
   return point;
 }
 

@@ -40,6 +40,8 @@ Result<pugi::xml_node> rooted(pugi::xml_document& document, const std::string& b
   return node;
 }
 
+std::unexpected<Status> endless_page() { return error(Code::kCorrupt, "its answer is a page that says neither where it ends nor that it is the last"); }
+
 // Keys were asked for in URL encoding, since XML cannot carry every one.
 Result<std::string> key_text(const std::string& text, bool encoded) {
   if (!encoded) return text;
@@ -80,7 +82,7 @@ Result<RemotePage> list_answer(const std::string& body) {
   }
   if (text_of(root, "IsTruncated") == "true") {
     page.next = text_of(root, "NextContinuationToken");
-    if (page.next.empty()) return error(Code::kCorrupt, "its answer is a page that says neither where it ends nor that it is the last");
+    if (page.next.empty()) return endless_page();
   }
   return page;
 }
@@ -108,7 +110,7 @@ Result<VersionsAnswer> versions_answer(const std::string& body) {
   if (text_of(root, "IsTruncated") == "true") {
     HF_TRY(answer.next_key, key_text(text_of(root, "NextKeyMarker"), encoded));
     answer.next_id = text_of(root, "NextVersionIdMarker");
-    if (answer.next_key.empty()) return error(Code::kCorrupt, "its answer is a page that says neither where it ends nor that it is the last");
+    if (answer.next_key.empty()) return endless_page();
   }
   return answer;
 }
@@ -144,7 +146,7 @@ Result<PartsAnswer> parts_answer(const std::string& body) {
   }
   if (text_of(root, "IsTruncated") == "true") {
     answer.next = text_of(root, "NextPartNumberMarker");
-    if (answer.next.empty()) return error(Code::kCorrupt, "its answer is a page that says neither where it ends nor that it is the last");
+    if (answer.next.empty()) return endless_page();
   }
   return answer;
 }
