@@ -2,15 +2,18 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <set>
 
 namespace holdfast::k8s {
 
 namespace {
 
+// Of a port; 0 where it is no number that one could have.
 int64_t number_of(const json::value& v) {
+  constexpr double kFar = 1e9;
   if (v.is_int64()) return v.get_int64();
-  if (v.is_double()) return static_cast<int64_t>(v.get_double());
+  if (v.is_double()) return std::abs(v.get_double()) < kFar ? static_cast<int64_t>(v.get_double()) : 0;
   if (!v.is_string()) return 0;
   const json::string& text = v.get_string();
   int64_t number = 0;

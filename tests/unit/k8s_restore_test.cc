@@ -290,6 +290,7 @@ TEST(Transforms, ServicesKeepThePortsThatWereAskedFor) {
   EXPECT_EQ((Kept{true, true}), ports("", R"({"backupName":"b","preserveNodePorts":true})"));
   EXPECT_EQ((Kept{true, false}), ports(R"("annotations":{"kubectl.kubernetes.io/last-applied-configuration":"{\"spec\":{\"ports\":[{\"name\":\"a\",\"nodePort\":30001},{\"name\":\"b\"}]}}"},)"));
   EXPECT_EQ((Kept{false, true}), ports(R"("managedFields":[{"fieldsV1":{"f:spec":{"f:ports":{"k:{\"port\":81,\"protocol\":\"TCP\"}":{"f:nodePort":{}}}}}}],)"));
+  EXPECT_EQ((Kept{false, false}), ports(R"("managedFields":[{"fieldsV1":{"f:spec":{"f:ports":{"k:{\"port\":1e89,\"protocol\":\"TCP\"}":{"f:nodePort":{}}}}}}],)"));
   EXPECT_EQ("None", transformed("services", R"({"metadata":{"name":"s"},"spec":{"clusterIP":"None","clusterIPs":["None"]}})").at("spec").at("clusterIP").as_string());
 }
 
