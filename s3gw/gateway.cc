@@ -1,5 +1,6 @@
 #include "s3gw/gateway.h"
 
+#include <atomic>
 #include <chrono>
 
 #include "s3gw/auth/chunked_body.h"
@@ -90,7 +91,7 @@ namespace {
 class Gateway : public std::enable_shared_from_this<Gateway> {
  public:
   Gateway(GatewayOptions options, GatewayServices services)
-      : options_(std::move(options)), services_(std::move(services)), streams_(std::make_shared<Slots>(options_.max_streams)) {}
+      : options_(std::move(options)), services_(std::move(services)), first_request_(random_number(*services_.random)), streams_(std::make_shared<Slots>(options_.max_streams)) {}
 
   boost::asio::awaitable<void> serve(HttpExchange& exchange) {
     const auto began = std::chrono::steady_clock::now();
@@ -116,10 +117,16 @@ class Gateway : public std::enable_shared_from_this<Gateway> {
   }
 
  private:
+  // Unlike any other of this process, and most likely of every other.
   std::string new_request_id() {
+    constexpr uint64_t kOdd = 0x9e3779b97f4a7c15;  // multiplying by it gives each number another
+    return hex64((first_request_ + requests_++) * kOdd);
+  }
+
+  static uint64_t random_number(Random& random) {
     std::byte raw[8];
-    services_.random->fill(raw);
-    return hex(raw);
+    random.fill(raw);
+    return load_le<uint64_t>(raw);
   }
 
   // Who asks for what, and may they?
@@ -269,6 +276,8 @@ class Gateway : public std::enable_shared_from_this<Gateway> {
 
   const GatewayOptions options_;
   const GatewayServices services_;
+  const uint64_t first_request_;
+  std::atomic<uint64_t> requests_{0};
   const std::shared_ptr<Slots> streams_;
 };
 

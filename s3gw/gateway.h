@@ -11,6 +11,7 @@
 #include "storage/bucket_store.h"
 #include "storage/net/http_server.h"
 #include "storage/object_store.h"
+#include "storage/prompt_store.h"
 
 namespace holdfast::s3 {
 
@@ -40,6 +41,7 @@ struct AccessRecord {
 
 struct GatewayServices {
   ObjectStore* objects = nullptr;
+  PromptStore* prompt = nullptr;  // the same store; nullptr: every request goes to a worker
   BucketStore* buckets = nullptr;
   UserStore* users = nullptr;
   Clock* clock = nullptr;

@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 build=(g++ cmake ninja-build ccache pkg-config libboost1.81-dev libboost-json1.81-dev libssl-dev libsqlite3-dev
-       libspdlog-dev libfmt-dev libyaml-cpp-dev libcli11-dev libpugixml-dev libisal-dev libiscsi-dev libzstd-dev libxxhash-dev
+       libspdlog-dev libfmt-dev libyaml-cpp-dev libcli11-dev libpugixml-dev libisal-dev libiscsi-dev libzstd-dev libxxhash-dev libgoogle-perftools-dev
        libsystemd-dev libcurl4-openssl-dev libarchive-dev libre2-dev libhowardhinnant-date-dev tzdata)
 test=(libgtest-dev python3 python3-venv clang-16 libclang-rt-16-dev tgt rclone restic s3cmd curl openssl
       etcd-server containerd runc containernetworking-plugins iproute2 iptables nftables socat conntrack busybox-static

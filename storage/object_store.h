@@ -32,6 +32,8 @@ class ObjectReader {
   // Fills `out` from `offset_bytes` on; the range must lie within the object. kCorrupt when stored bytes fail
   // their check: nothing of `out` may be used then.
   virtual Result<void> read(uint64_t offset_bytes, MutableByteSpan out) = 0;
+  // As read(), on any thread: false where it would have to wait for a device, and nothing of `out` may be used.
+  virtual Result<bool> read_now(uint64_t /*offset_bytes*/, MutableByteSpan /*out*/) { return false; }
 };
 
 // What must hold for a write to happen, decided in the same instant as the write. ETags without quotes.

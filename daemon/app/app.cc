@@ -280,6 +280,7 @@ class Daemon {
     options.encrypted = pools_.front()->superblock().encrypted;
     s3::GatewayServices services;
     services.objects = store_.get();
+    services.prompt = store_.get();
     services.buckets = store_.get();
     services.users = store_.get();
     services.clock = &clock_;

@@ -11,7 +11,7 @@ constexpr size_t kPieceBytes = 256 << 10;
 
 BodyIntake::BodyIntake(std::shared_ptr<const Call> call) : call_(std::move(call)), md5_(call_->services->md5) {}
 
-S3Result<std::unique_ptr<BodyIntake>> BodyIntake::begin(std::shared_ptr<const Call> call, ChecksumAlgorithm kept) {
+S3Result<std::unique_ptr<BodyIntake>> BodyIntake::begin(std::shared_ptr<const Call> call, ChecksumAlgorithm kept, const OpenSink& open) {
   std::unique_ptr<BodyIntake> intake(new BodyIntake(call));
   const HttpRequest& http = *call->http;
   const bool framed = call->auth.payload != Payload::kHashed && call->auth.payload != Payload::kUnsigned;
@@ -35,8 +35,12 @@ S3Result<std::unique_ptr<BodyIntake>> BodyIntake::begin(std::shared_ptr<const Ca
   intake->checksum_.emplace(kept);
   if (any && announced != kept) intake->other_announced_.emplace(announced);
   if (call->auth.payload == Payload::kHashed) intake->sha256_.emplace(DigestKind::kSha256);
-  HF_TRY(intake->sink_, call->objects().open_body(call->bucket(), intake->object_bytes_));
+  HF_TRY(intake->sink_, open(intake->object_bytes_));
   return intake;
+}
+
+BodyIntake::OpenSink store_sink(const Call& call) {
+  return [&call](uint64_t size_bytes) { return call.objects().open_body(call.bucket(), size_bytes); };
 }
 
 S3Result<void> BodyIntake::feed(ByteSpan raw) {

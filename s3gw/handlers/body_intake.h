@@ -20,7 +20,9 @@ class BodyIntake {
  public:
   // Reads the headers. MissingContentLength, InvalidDigest, EntityTooLarge, ...
   // `kept` is the algorithm of the checksum to keep; kNone: the announced one, or CRC64NVME where none is announced.
-  static S3Result<std::unique_ptr<BodyIntake>> begin(std::shared_ptr<const Call> call, ChecksumAlgorithm kept);
+  // `open`: where the body goes, given its size.
+  using OpenSink = std::function<Result<std::unique_ptr<BodySink>>(uint64_t size_bytes)>;
+  static S3Result<std::unique_ptr<BodyIntake>> begin(std::shared_ptr<const Call> call, ChecksumAlgorithm kept, const OpenSink& open);
 
   // Bytes as they come from the socket.
   S3Result<void> feed(ByteSpan raw);
@@ -50,6 +52,9 @@ class BodyIntake {
   std::optional<RunningChecksum> other_announced_;  // announced, where another is kept
   std::unique_ptr<BodySink> sink_;
 };
+
+// Into the store; may wait for a device.
+BodyIntake::OpenSink store_sink(const Call& call);
 
 // Moves the exchange's body into the intake, receiving the next piece while a worker takes the last one.
 boost::asio::awaitable<S3Result<TakenBody>> receive_body(std::shared_ptr<BodyIntake> intake,

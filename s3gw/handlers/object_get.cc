@@ -15,7 +15,9 @@ struct Opened {
   uint64_t first = 0;  // of the bytes to send
   uint64_t size = 0;
   AlignedBuffer room;  // for a piece
-  ByteSpan piece;      // the first of them, read already
+  ByteSpan piece;      // the first of them
+  bool is_read = true;
+  bool is_cached = false;  // it was in memory: so may be the others
 };
 
 S3Result<std::pair<ByteRange, uint64_t>> choose_range(const Call& call, const ObjectInfo& info) {
@@ -37,13 +39,19 @@ S3Result<std::pair<ByteRange, uint64_t>> choose_range(const Call& call, const Ob
   return s3_fail("InvalidPartNumber");
 }
 
-S3Result<std::shared_ptr<Opened>> open_object(const Call& call) {
-  HF_TRY(const Bucket bucket, call.buckets().bucket(call.bucket()));
+// What can be said before the object is looked up.
+S3Result<VersionRef> asked_version(const Call& call) {
   HF_CHECK(check_encryption_headers(call));
   HF_TRY(const VersionRef ref, version_of(call));
   if (call.query.has("partNumber")) HF_CHECK(parse_part_number(call));
+  return ref;
+}
+
+// The answer's head, and which bytes are to follow it.
+S3Result<std::shared_ptr<Opened>> describe(const Call& call, const VersionRef& ref, std::unique_ptr<ObjectReader> reader) {
+  HF_TRY(const Bucket bucket, call.buckets().bucket(call.bucket()));
   auto opened = std::make_shared<Opened>();
-  HF_TRY(opened->reader, call.objects().get(call.bucket(), call.key(), ref));
+  opened->reader = std::move(reader);
   const ObjectInfo& info = opened->reader->info();
   add_version_header(info, bucket, opened->head.headers);
   if (info.is_marker) {
@@ -66,19 +74,121 @@ S3Result<std::shared_ptr<Opened>> open_object(const Call& call) {
   if (whole && call.header("x-amz-checksum-mode") == "ENABLED") add_checksum_headers(info.checksum, opened->head.headers);
   opened->first = range.first;
   opened->size = range.size;
-  if (call.http->method == "HEAD" || range.size == 0) return opened;
-  opened->room = AlignedBuffer(std::min<uint64_t>(range.size, kPieceBytes));
-  HF_CHECK(opened->reader->read(range.first, opened->room.span()));
+  const bool body = call.http->method != "HEAD";
+  if (body && range.size > 0) opened->room = AlignedBuffer(std::min<uint64_t>(range.size, kPieceBytes));
   opened->piece = opened->room.span();
+  opened->is_read = opened->piece.empty();
   return opened;
 }
+
+S3Result<std::shared_ptr<Opened>> read_first(std::shared_ptr<Opened> opened) {
+  HF_CHECK(opened->reader->read(opened->first, opened->room.span()));
+  opened->is_read = true;
+  return opened;
+}
+
+S3Result<std::shared_ptr<Opened>> open_object(const Call& call) {
+  HF_TRY(const VersionRef ref, asked_version(call));
+  HF_TRY(auto reader, call.objects().get(call.bucket(), call.key(), ref));
+  HF_TRY(auto opened, describe(call, ref, std::move(reader)));
+  return opened->is_read ? opened : read_first(std::move(opened));
+}
+
+// Without waiting, and perhaps without the first piece. Nothing: ask open_object().
+std::optional<S3Result<std::shared_ptr<Opened>>> open_object_now(const Call& call) {
+  if (call.services->prompt == nullptr) return std::nullopt;
+  const auto ref = asked_version(call);
+  if (!ref) return std::unexpected(ref.error());
+  auto reader = call.services->prompt->get_now(call.bucket(), call.key(), *ref);
+  if (!reader) return std::nullopt;
+  if (!*reader) return std::unexpected(S3Error(reader->error()));
+  auto opened = describe(call, *ref, std::move(**reader));
+  if (!opened || (*opened)->is_read) return opened;
+  const auto read = (*opened)->reader->read_now((*opened)->first, (*opened)->room.span());
+  if (!read) return std::unexpected(S3Error(read.error()));
+  (*opened)->is_read = (*opened)->is_cached = *read;
+  return opened;
+}
+
+boost::asio::awaitable<S3Result<std::shared_ptr<Opened>>> open_with_first_piece(std::shared_ptr<Call> call) {
+  boost::asio::thread_pool& workers = *call->services->workers;
+  std::optional<S3Result<std::shared_ptr<Opened>>> now = open_object_now(*call);
+  S3Result<std::shared_ptr<Opened>> opened;
+  if (!now) {
+    auto open = [call] { return open_object(*call); };
+    opened = co_await offload(workers, std::move(open));
+    co_return opened;
+  }
+  opened = std::move(*now);
+  if (opened && !(*opened)->is_read) {
+    auto read = [o = *opened] { return read_first(o); };
+    opened = co_await offload(workers, std::move(read));
+  }
+  co_return opened;
+}
+
+// The pieces behind the first one, in order. While they are in memory this thread reads them, which spares two threads' turns and finds them in
+// the processor's cache when they are sent; from the first that is not on, a worker reads one ahead of what is sent.
+class Pieces {
+ public:
+  Pieces(std::shared_ptr<Opened> opened, boost::asio::thread_pool& workers, boost::asio::any_io_executor executor)
+      : o_(std::move(opened)), workers_(workers), ahead_(executor), next_(std::make_shared<AlignedBuffer>()), read_to_(o_->piece.size()) {}
+
+  // To be called before a piece is sent.
+  void read_ahead() {
+    if (!o_->is_cached) start();
+  }
+
+  // Valid until the next call.
+  boost::asio::awaitable<Result<ByteSpan>> next() {
+    const MutableByteSpan room = o_->room.span().first(std::min<uint64_t>(o_->room.size(), o_->size - read_to_));
+    Result<ByteSpan> piece = ByteSpan(room);
+    if (o_->is_cached) {
+      Result<bool> read = o_->reader->read_now(o_->first + read_to_, room);
+      if (!read) piece = std::unexpected(read.error());
+      o_->is_cached = read && *read;
+      if (!read || *read) {
+        read_to_ += room.size();
+        co_return piece;
+      }
+      start();
+    }
+    Result<void> got = co_await ahead_.finish();
+    std::swap(o_->room, *next_);
+    piece = ByteSpan(o_->room.span().first(next_bytes_));
+    if (!got) piece = std::unexpected(got.error());
+    co_return piece;
+  }
+
+  // Must be awaited before this goes.
+  boost::asio::awaitable<void> end() {
+    if (ahead_.running()) (void)co_await ahead_.finish();
+  }
+
+ private:
+  void start() {
+    const uint64_t n = std::min<uint64_t>(kPieceBytes, o_->size - read_to_);
+    if (n == 0) return;
+    if (next_->size() < n) *next_ = AlignedBuffer(n);
+    next_bytes_ = n;
+    const uint64_t from = o_->first + read_to_;
+    ahead_.start(workers_, [o = o_, next = next_, from, n] { return o->reader->read(from, next->span().first(n)); });
+    read_to_ += n;
+  }
+
+  std::shared_ptr<Opened> o_;
+  boost::asio::thread_pool& workers_;
+  Background<Result<void>> ahead_;
+  std::shared_ptr<AlignedBuffer> next_;
+  uint64_t next_bytes_ = 0;
+  uint64_t read_to_;
+};
 
 }  // namespace
 
 boost::asio::awaitable<S3Result<void>> get_object(std::shared_ptr<Call> call, HttpExchange& exchange) {
   boost::asio::thread_pool& workers = *call->services->workers;
-  auto open = [call] { return open_object(*call); };
-  S3Result<std::shared_ptr<Opened>> opened = co_await offload(workers, std::move(open));
+  S3Result<std::shared_ptr<Opened>> opened = co_await open_with_first_piece(call);
   S3Result<void> result;
   if (!opened) {
     result = std::unexpected(opened.error());
@@ -94,39 +204,26 @@ boost::asio::awaitable<S3Result<void>> get_object(std::shared_ptr<Call> call, Ht
     co_return result;
   }
   auto executor = co_await boost::asio::this_coro::executor;
-  Background<Result<void>> ahead(executor);
-  auto next = std::make_shared<AlignedBuffer>();
-  uint64_t next_bytes = 0;
-  uint64_t read_to = o->piece.size();
-  const auto read_ahead = [&] {
-    const uint64_t n = std::min<uint64_t>(kPieceBytes, o->size - read_to);
-    if (n == 0) return;
-    if (next->size() < n) *next = AlignedBuffer(n);
-    next_bytes = n;
-    const uint64_t from = o->first + read_to;
-    ahead.start(workers, [o, next, from, n] { return o->reader->read(from, next->span().first(n)); });
-    read_to += n;
-  };
+  Pieces pieces(o, workers, executor);
   const bool body = call->http->method != "HEAD";
-  if (body) read_ahead();
   const ByteSpan first = o->piece;
+  if (body) pieces.read_ahead();
   Result<void> sent = co_await exchange.start_response(std::move(o->head), o->size, first);
-  uint64_t sent_bytes = o->piece.size();
+  uint64_t sent_bytes = first.size();
   while (body && sent_bytes < o->size) {
-    Result<void> got = co_await ahead.finish();
+    Result<ByteSpan> piece = co_await pieces.next();
     // The answer has begun: damage found now can only cut the connection.
-    if (!got || !sent) {
+    if (!piece || !sent) {
       exchange.abandon();
-      if (!got) result = std::unexpected(S3Error(got.error()));
+      if (!piece) result = std::unexpected(S3Error(piece.error()));
       break;
     }
-    std::swap(o->room, *next);
-    const ByteSpan piece = o->room.span().first(next_bytes);
-    read_ahead();
-    sent = co_await exchange.write_body(piece);
-    sent_bytes += piece.size();
+    pieces.read_ahead();
+    const ByteSpan bytes = *piece;
+    sent = co_await exchange.write_body(bytes);
+    sent_bytes += bytes.size();
   }
-  if (ahead.running()) (void)co_await ahead.finish();
+  co_await pieces.end();
   co_return result;
 }
 

@@ -6,8 +6,7 @@ namespace holdfast::s3 {
 
 namespace {
 
-S3Result<HttpResponse> commit_object(const Call& call, Attributes attributes, TakenBody body) {
-  HF_TRY(const Bucket bucket, call.buckets().bucket(call.bucket()));
+S3Result<PutRequest> put_request(const Call& call, Attributes attributes, const TakenBody& body) {
   PutRequest request;
   request.bucket = call.bucket();
   request.key = call.key();
@@ -15,7 +14,11 @@ S3Result<HttpResponse> commit_object(const Call& call, Attributes attributes, Ta
   request.etag = body.etag;
   request.checksum = body.checksum;
   HF_TRY(request.conditions, write_conditions(call));
-  HF_TRY(const ObjectInfo made, call.objects().put(std::move(request), std::move(body.sink)));
+  return request;
+}
+
+S3Result<HttpResponse> put_answer(const Call& call, const ObjectInfo& made) {
+  HF_TRY(const Bucket bucket, call.buckets().bucket(call.bucket()));
   HttpResponse response;
   response.headers.add("ETag", quoted(made.etag));
   response.headers.add("x-amz-object-size", std::to_string(made.size_bytes));
@@ -23,6 +26,12 @@ S3Result<HttpResponse> commit_object(const Call& call, Attributes attributes, Ta
   add_encryption_header(call, response.headers);
   add_version_header(made, bucket, response.headers);
   return response;
+}
+
+S3Result<HttpResponse> commit_object(const Call& call, Attributes attributes, TakenBody body) {
+  HF_TRY(PutRequest request, put_request(call, std::move(attributes), body));
+  HF_TRY(const ObjectInfo made, call.objects().put(std::move(request), std::move(body.sink)));
+  return put_answer(call, made);
 }
 
 S3Result<HttpResponse> commit_part(const Call& call, const Upload& upload, uint32_t number, TakenBody body) {
@@ -42,11 +51,11 @@ S3Result<HttpResponse> commit_part(const Call& call, const Upload& upload, uint3
 }
 
 // Everything that can be said before the body is read.
-S3Result<std::pair<Attributes, std::shared_ptr<BodyIntake>>> prepare_object(std::shared_ptr<const Call> call) {
+S3Result<std::pair<Attributes, std::shared_ptr<BodyIntake>>> prepare_object(std::shared_ptr<const Call> call, const BodyIntake::OpenSink& open) {
   HF_TRY(const Bucket bucket, call->buckets().bucket(call->bucket()));
   HF_CHECK(check_encryption_headers(*call));
   HF_TRY(Attributes attributes, attributes_from_headers(*call, bucket));
-  HF_TRY(auto intake, BodyIntake::begin(call, ChecksumAlgorithm::kNone));
+  HF_TRY(auto intake, BodyIntake::begin(call, ChecksumAlgorithm::kNone, open));
   return std::pair(std::move(attributes), std::shared_ptr<BodyIntake>(std::move(intake)));
 }
 
@@ -62,19 +71,63 @@ S3Result<std::pair<Upload, std::shared_ptr<BodyIntake>>> prepare_part(std::share
                                          std::string(checksum_name(wanted)) + ", actual checksum Type: " +
                                          (any ? std::string(checksum_name(announced.algorithm)) : "null"));
   }
-  HF_TRY(auto intake, BodyIntake::begin(call, or_default(wanted)));
+  HF_TRY(auto intake, BodyIntake::begin(call, or_default(wanted), store_sink(*call)));
   return std::pair(std::move(upload), std::shared_ptr<BodyIntake>(std::move(intake)));
 }
 
 // A small object in one go: its body is here already.
-S3Result<HttpResponse> put_small(std::shared_ptr<const Call> call, ByteSpan raw) {
-  HF_TRY(auto prepared, prepare_object(call));
+struct SmallPut {
+  PutRequest request;
+  std::unique_ptr<BodySink> sink;
+};
+
+S3Result<SmallPut> take_small(std::shared_ptr<const Call> call, ByteSpan raw, const BodyIntake::OpenSink& open) {
+  HF_TRY(auto prepared, prepare_object(call, open));
   HF_CHECK(prepared.second->feed(raw));
   HF_TRY(TakenBody body, prepared.second->finish());
-  return commit_object(*call, std::move(prepared.first), std::move(body));
+  SmallPut put;
+  HF_TRY(put.request, put_request(*call, std::move(prepared.first), body));
+  put.sink = std::move(body.sink);
+  return put;
 }
 
-// One trip to a worker instead of four: for small objects the trips cost more than the work.
+S3Result<HttpResponse> put_small(std::shared_ptr<const Call> call, ByteSpan raw) {
+  HF_TRY(SmallPut put, take_small(call, raw, store_sink(*call)));
+  HF_TRY(const ObjectInfo made, call->objects().put(std::move(put.request), std::move(put.sink)));
+  return put_answer(*call, made);
+}
+
+// Nothing: the store would have to wait.
+std::optional<S3Result<SmallPut>> take_small_now(std::shared_ptr<const Call> call, ByteSpan raw) {
+  PromptStore* const prompt = call->services->prompt;
+  if (prompt == nullptr) return std::nullopt;
+  bool waits = false;
+  const auto open = [&](uint64_t size_bytes) -> Result<std::unique_ptr<BodySink>> {
+    auto sink = prompt->open_body_now(call->bucket(), size_bytes);
+    waits = sink == nullptr;
+    if (waits) return error(Code::kUnavailable, "not now");
+    return sink;
+  };
+  auto taken = take_small(call, raw, open);
+  if (waits) return std::nullopt;
+  return taken;
+}
+
+boost::asio::awaitable<S3Result<HttpResponse>> put_soon(std::shared_ptr<const Call> call, std::shared_ptr<SmallPut> put) {
+  const auto start = [call, put](PromptStore::PutDone done) {
+    call->services->prompt->put_soon(std::move(put->request), std::move(put->sink), std::move(done));
+  };
+  Result<ObjectInfo> made = co_await completion_of<Result<ObjectInfo>>(start);
+  S3Result<HttpResponse> answer;
+  if (made) {
+    answer = put_answer(*call, *made);
+  } else {
+    answer = std::unexpected(S3Error(made.error()));
+  }
+  co_return answer;
+}
+
+// From this thread straight to the committer, or in one trip to a worker instead of four: for small objects the trips cost more than the work.
 boost::asio::awaitable<S3Result<void>> put_small_object(std::shared_ptr<Call> call, HttpExchange& exchange) {
   S3Result<void> result;
   auto raw = std::make_shared<Bytes>(*call->http->content_length);
@@ -85,8 +138,17 @@ boost::asio::awaitable<S3Result<void>> put_small_object(std::shared_ptr<Call> ca
     result = s3_fail("IncompleteBody");
     co_return result;
   }
-  auto work = [call, raw] { return put_small(call, *raw); };
-  S3Result<HttpResponse> response = co_await offload(*call->services->workers, std::move(work));
+  std::optional<S3Result<SmallPut>> taken = take_small_now(call, *raw);
+  S3Result<HttpResponse> response;
+  if (taken && *taken) {
+    auto put = std::make_shared<SmallPut>(std::move(**taken));
+    response = co_await put_soon(call, put);
+  } else if (taken) {
+    response = std::unexpected(taken->error());
+  } else {
+    auto work = [call, raw] { return put_small(call, *raw); };
+    response = co_await offload(*call->services->workers, std::move(work));
+  }
   result = co_await send_answer(call, exchange, std::move(response));
   co_return result;
 }
@@ -101,7 +163,7 @@ boost::asio::awaitable<S3Result<void>> put_object(std::shared_ptr<Call> call, Ht
     result = co_await put_small_object(call, exchange);
     co_return result;
   }
-  auto prepare = [call] { return prepare_object(call); };
+  auto prepare = [call] { return prepare_object(call, store_sink(*call)); };
   auto prepared = co_await offload(workers, std::move(prepare));
   if (!prepared) {
     result = std::unexpected(prepared.error());

@@ -13,12 +13,6 @@ struct FreeContext {
   void operator()(EVP_CIPHER_CTX* ctx) const { EVP_CIPHER_CTX_free(ctx); }
 };
 
-// One context a thread: making one costs more than sealing a small record.
-EVP_CIPHER_CTX* thread_context() {
-  thread_local std::unique_ptr<EVP_CIPHER_CTX, FreeContext> ctx(EVP_CIPHER_CTX_new());
-  return ctx.get();
-}
-
 const EVP_CIPHER* aes_256_gcm() {
   static EVP_CIPHER* const cipher = EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr);
   return cipher;
@@ -26,6 +20,40 @@ const EVP_CIPHER* aes_256_gcm() {
 
 unsigned char* uc(std::byte* p) { return reinterpret_cast<unsigned char*>(p); }
 const unsigned char* uc(const std::byte* p) { return reinterpret_cast<const unsigned char*>(p); }
+
+// A context for one direction on one thread. Making it, and giving it a key, cost more than sealing a small record, and many records in
+// turn have the same key.
+class Context {
+ public:
+  explicit Context(int direction) : ctx_(EVP_CIPHER_CTX_new()), direction_(direction) {
+    EVP_CipherInit_ex2(ctx_.get(), aes_256_gcm(), nullptr, nullptr, direction_, nullptr);
+  }
+  ~Context() { OPENSSL_cleanse(key_.data(), key_.size()); }
+
+  EVP_CIPHER_CTX* with(const SecretKey& key, const Nonce& nonce) {
+    const bool same = has_key_ && std::equal(key_.begin(), key_.end(), key.bytes().begin());
+    EVP_CipherInit_ex2(ctx_.get(), nullptr, same ? nullptr : uc(key.bytes().data()), uc(nonce.data()), direction_, nullptr);
+    if (!same) std::copy(key.bytes().begin(), key.bytes().end(), key_.begin());
+    has_key_ = true;
+    return ctx_.get();
+  }
+
+ private:
+  std::unique_ptr<EVP_CIPHER_CTX, FreeContext> ctx_;
+  const int direction_;
+  std::array<std::byte, SecretKey::kBytes> key_{};
+  bool has_key_ = false;
+};
+
+EVP_CIPHER_CTX* sealing(const SecretKey& key, const Nonce& nonce) {
+  thread_local Context context(1);
+  return context.with(key, nonce);
+}
+
+EVP_CIPHER_CTX* opening(const SecretKey& key, const Nonce& nonce) {
+  thread_local Context context(0);
+  return context.with(key, nonce);
+}
 
 }  // namespace
 
@@ -54,9 +82,8 @@ Nonce counter_nonce(uint64_t counter) {
 
 void aead_seal(const SecretKey& key, const Nonce& nonce, ByteSpan aad, ByteSpan plain, MutableByteSpan cipher,
                std::span<std::byte, kTagBytes> tag) {
-  EVP_CIPHER_CTX* ctx = thread_context();
+  EVP_CIPHER_CTX* ctx = sealing(key, nonce);
   int n = 0;
-  EVP_EncryptInit_ex2(ctx, aes_256_gcm(), uc(key.bytes().data()), uc(nonce.data()), nullptr);
   if (!aad.empty()) EVP_EncryptUpdate(ctx, nullptr, &n, uc(aad.data()), static_cast<int>(aad.size()));
   if (!plain.empty()) EVP_EncryptUpdate(ctx, uc(cipher.data()), &n, uc(plain.data()), static_cast<int>(plain.size()));
   unsigned char rest[16];
@@ -66,9 +93,8 @@ void aead_seal(const SecretKey& key, const Nonce& nonce, ByteSpan aad, ByteSpan 
 
 bool aead_open(const SecretKey& key, const Nonce& nonce, ByteSpan aad, ByteSpan cipher,
                std::span<const std::byte, kTagBytes> tag, MutableByteSpan plain) {
-  EVP_CIPHER_CTX* ctx = thread_context();
+  EVP_CIPHER_CTX* ctx = opening(key, nonce);
   int n = 0;
-  EVP_DecryptInit_ex2(ctx, aes_256_gcm(), uc(key.bytes().data()), uc(nonce.data()), nullptr);
   if (!aad.empty()) EVP_DecryptUpdate(ctx, nullptr, &n, uc(aad.data()), static_cast<int>(aad.size()));
   if (!cipher.empty()) EVP_DecryptUpdate(ctx, uc(plain.data()), &n, uc(cipher.data()), static_cast<int>(cipher.size()));
   EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, kTagBytes, const_cast<std::byte*>(tag.data()));

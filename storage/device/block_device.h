@@ -15,6 +15,8 @@ struct DeviceInfo {
   uint64_t size_bytes = 0;
   uint32_t block_bytes = 4096;  // max(4096, physical sector): the unit of every write
   bool can_discard = false;
+  // Room is found for a block when it is first written, or first after a discard, and the next flush waits for that to be noted down.
+  bool sparse = false;
   // No other host can write it: by a reservation, or because it is a file. Otherwise its holder keeps a heartbeat on it.
   bool exclusive = false;
 };
@@ -34,6 +36,9 @@ class BlockDevice {
 
   virtual const DeviceInfo& info() const = 0;
   virtual Result<void> read(uint64_t offset_bytes, MutableByteSpan out) = 0;
+  // As read(), of any length and where the bytes are in memory: false where they are not, and nothing of `out` may be used. Never waits
+  // for the device.
+  virtual Result<bool> read_cached(uint64_t /*offset_bytes*/, MutableByteSpan /*out*/) { return false; }
   // On success the bytes are readable, but durable only after a flush() that began later has succeeded.
   virtual Result<void> write(uint64_t offset_bytes, ByteSpan in) = 0;
   virtual Result<void> flush() = 0;

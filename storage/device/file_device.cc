@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -62,6 +63,13 @@ class FileDevice final : public BlockDevice {
     HF_CHECK(read_all(direct_.get(), first, bounce.span()));
     std::copy_n(bounce.data() + (offset - first), out.size(), out.data());
     return {};
+  }
+
+  // The kernel's page cache, where it has them.
+  Result<bool> read_cached(uint64_t offset, MutableByteSpan out) override {
+    if (is_block_) return false;
+    const iovec into{out.data(), out.size()};
+    return ::preadv2(buffered_.get(), &into, 1, static_cast<off_t>(offset), RWF_NOWAIT) == static_cast<ssize_t>(out.size());
   }
 
   Result<void> write(uint64_t offset, ByteSpan in) override {
@@ -184,6 +192,7 @@ Result<std::unique_ptr<BlockDevice>> open_file_device(const std::string& path, c
     info.identity = block_identity(st.st_rdev);
   } else if (S_ISREG(st.st_mode)) {
     info.exclusive = true;
+    info.sparse = true;
     info.size_bytes = static_cast<uint64_t>(st.st_size);
     info.identity = "file:" + std::to_string(st.st_dev) + ":" + std::to_string(st.st_ino);
   } else {

@@ -129,11 +129,13 @@ Result<Index::Applied> Index::copy_to(const std::string& path) {
   return applied;
 }
 
-Result<Index::Reader> Index::reader() {
+Result<Index::Reader> Index::reader(Patience patience) {
   constexpr size_t kMaxReaders = 8;
   {
     std::unique_lock lock(mutex_);
-    reader_back_.wait(lock, [&] { return !idle_readers_.empty() || readers_ < kMaxReaders; });
+    const auto any = [&] { return !idle_readers_.empty() || readers_ < kMaxReaders; };
+    if (patience == Patience::kNone && !any()) return error(Code::kUnavailable, Subject::kIndex, "every reader of the index is lent");
+    reader_back_.wait(lock, any);
     if (!idle_readers_.empty()) {
       auto db = std::move(idle_readers_.back());
       idle_readers_.pop_back();

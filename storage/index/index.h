@@ -77,10 +77,12 @@ class Index {
   Result<Applied> copy_to(const std::string& path);
 
   // --- versions ---
-  Result<std::optional<StoredVersion>> version(BucketId bucket, std::string_view key, VersionSeq seq);
+  // The read connections are few, and some are lent for long. Who may not wait for one gets kUnavailable.
+  enum class Patience : uint8_t { kWaits, kNone };
+  Result<std::optional<StoredVersion>> version(BucketId bucket, std::string_view key, VersionSeq seq, Patience patience = Patience::kWaits);
   // The version with the highest seq below `below`.
-  Result<std::optional<StoredVersion>> newest(BucketId bucket, std::string_view key, VersionSeq below);
-  Result<std::optional<StoredVersion>> null_version(BucketId bucket, std::string_view key);
+  Result<std::optional<StoredVersion>> newest(BucketId bucket, std::string_view key, VersionSeq below, Patience patience = Patience::kWaits);
+  Result<std::optional<StoredVersion>> null_version(BucketId bucket, std::string_view key, Patience patience = Patience::kWaits);
   Result<ListPage> list(const ListQuery& query);
   // All versions of the pool in batches, resuming behind the cursor; empty at the end.
   struct ScanCursor {
@@ -120,7 +122,7 @@ class Index {
   class Reader;  // a read connection, lent to one call
   Index(std::string path, uint32_t block_bytes) : path_(std::move(path)), block_bytes_(block_bytes) {}
   Result<void> prepare_schema(const std::string& pool_id);
-  Result<Reader> reader();
+  Result<Reader> reader(Patience patience = Patience::kWaits);
 
   const std::string path_;
   const uint32_t block_bytes_;

@@ -44,22 +44,22 @@ Result<std::optional<StoredVersion>> one_version(Statement& s, BucketId bucket) 
 
 }  // namespace
 
-Result<std::optional<StoredVersion>> Index::version(BucketId bucket, std::string_view key, VersionSeq seq) {
-  HF_TRY(auto reader, this->reader());
+Result<std::optional<StoredVersion>> Index::version(BucketId bucket, std::string_view key, VersionSeq seq, Patience patience) {
+  HF_TRY(auto reader, this->reader(patience));
   Statement& s = reader.db().prepare("SELECT " HF_VERSION_COLUMNS " FROM versions WHERE bucket = ? AND key = ? AND seq = ?");
   return one_version(s.bind(bucket).bind_blob(key).bind(seq), bucket);
 }
 
-Result<std::optional<StoredVersion>> Index::newest(BucketId bucket, std::string_view key, VersionSeq below) {
-  HF_TRY(auto reader, this->reader());
+Result<std::optional<StoredVersion>> Index::newest(BucketId bucket, std::string_view key, VersionSeq below, Patience patience) {
+  HF_TRY(auto reader, this->reader(patience));
   Statement& s = reader.db().prepare("SELECT " HF_VERSION_COLUMNS
                                      " FROM versions WHERE bucket = ? AND key = ? AND seq < ? ORDER BY seq DESC LIMIT 1");
   const auto bound = static_cast<int64_t>(std::min<uint64_t>(below, INT64_MAX));
   return one_version(s.bind(bucket).bind_blob(key).bind(bound), bucket);
 }
 
-Result<std::optional<StoredVersion>> Index::null_version(BucketId bucket, std::string_view key) {
-  HF_TRY(auto reader, this->reader());
+Result<std::optional<StoredVersion>> Index::null_version(BucketId bucket, std::string_view key, Patience patience) {
+  HF_TRY(auto reader, this->reader(patience));
   Statement& s = reader.db().prepare("SELECT " HF_VERSION_COLUMNS
                                      " FROM versions WHERE bucket = ? AND key = ? AND flags & 1 ORDER BY seq DESC LIMIT 1");
   return one_version(s.bind(bucket).bind_blob(key), bucket);

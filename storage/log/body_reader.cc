@@ -28,16 +28,33 @@ Status BodyReader::damaged(size_t extent, std::string_view what) const {
                     std::to_string(e.offset_bytes) + ": " + std::string(what));
 }
 
+BodyReader::TablePlace BodyReader::table_place(size_t extent) const {
+  const ExtentRef& e = ref_.extents[extent];
+  const uint64_t table_bytes = blocks_of(e) * (4 + (ref_.wrapped_key.empty() ? 0 : kTagBytes));
+  const uint64_t begin = e.offset_bytes + e.data_bytes;
+  return {begin / 512 * 512, align_up(begin + table_bytes, 512), table_bytes};
+}
+
 Result<void> BodyReader::load_table(size_t extent) {
   if (table_of_ == extent) return {};
+  const TablePlace place = table_place(extent);
+  AlignedBuffer raw(place.to_bytes - place.from_bytes);
+  HF_CHECK(read_segment(volume_, ref_.extents[extent].segment, place.from_bytes, raw.span()));
+  return take_table(extent, place, raw.span());
+}
+
+Result<bool> BodyReader::load_table_cached(size_t extent) {
+  if (table_of_ == extent) return true;
+  const TablePlace place = table_place(extent);
+  Bytes raw(place.to_bytes - place.from_bytes);
+  HF_TRY(const bool is_here, read_segment_cached(volume_, ref_.extents[extent].segment, place.from_bytes, raw));
+  if (is_here) HF_CHECK(take_table(extent, place, raw));
+  return is_here;
+}
+
+Result<void> BodyReader::take_table(size_t extent, const TablePlace& place, ByteSpan raw) {
   const ExtentRef& e = ref_.extents[extent];
-  const size_t entry = 4 + (ref_.wrapped_key.empty() ? 0 : kTagBytes);
-  const uint64_t table_bytes = blocks_of(e) * entry;
-  const uint64_t from = (e.offset_bytes + e.data_bytes) / 512 * 512;
-  const uint64_t to = align_up(e.offset_bytes + e.data_bytes + table_bytes, 512);
-  AlignedBuffer raw(to - from);
-  HF_CHECK(read_segment(volume_, e.segment, from, raw.span()));
-  ByteSpan table = raw.span().subspan(e.offset_bytes + e.data_bytes - from, table_bytes);
+  const ByteSpan table = raw.subspan(e.offset_bytes + e.data_bytes - place.from_bytes, place.table_bytes);
   if (crc32c(table, volume_.layout.checksum_seed(e.segment, e.generation, e.offset_bytes)) != e.table_checksum) {
     return error(damaged(extent, "the block table does not match its record"));
   }
@@ -108,11 +125,39 @@ Result<void> BodyReader::read_blocks(size_t extent, uint64_t first, MutableByteS
   return {};
 }
 
+// The one that holds this byte, which is not before that of number `from`.
+size_t BodyReader::extent_of(uint64_t offset, size_t from) const {
+  while (from + 1 < starts_.size() && starts_[from + 1] <= offset) ++from;
+  return from;
+}
+
+Result<bool> BodyReader::read_cached(uint64_t offset, MutableByteSpan out) {
+  size_t extent = 0;
+  while (!out.empty()) {
+    extent = extent_of(offset, extent);
+    if (extent >= starts_.size()) return false;
+    const ExtentRef& e = ref_.extents[extent];
+    const uint64_t inside = offset - starts_[extent], block = inside / kBodyBlockBytes;
+    if (inside >= e.data_bytes || inside % kBodyBlockBytes != 0 || out.size() < block_size(e, block)) return false;
+    HF_TRY(const bool has_table, load_table_cached(extent));
+    if (!has_table) return false;
+    // One block at a time, so that it is still in the processor's cache when it is checked and opened.
+    MutableByteSpan stored = out.first(block_size(e, block));
+    HF_TRY(const bool is_here, read_segment_cached(volume_, e.segment, e.offset_bytes + block * kBodyBlockBytes, stored));
+    if (!is_here) return false;
+    HF_CHECK(check_block(extent, block, stored));
+    if (!ref_.wrapped_key.empty()) HF_CHECK(open_block(extent, block, stored, stored));
+    offset += stored.size();
+    out = out.subspan(stored.size());
+  }
+  return true;
+}
+
 Result<void> BodyReader::read(uint64_t offset, MutableByteSpan out) {
   if (offset + out.size() > ref_.size_bytes) return error(Code::kInternal, Subject::kBody, "read past a body's end");
   size_t extent = 0;
   while (!out.empty()) {
-    while (extent + 1 < starts_.size() && starts_[extent + 1] <= offset) ++extent;
+    extent = extent_of(offset, extent);
     if (extent >= starts_.size()) return error(Code::kCorrupt, Subject::kBody, "a body has fewer bytes than its record says");
     const ExtentRef& e = ref_.extents[extent];
     const uint64_t inside = offset - starts_[extent];

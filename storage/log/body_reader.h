@@ -15,13 +15,25 @@ class BodyReader {
   // segment and the place when a block fails its check.
   Result<void> read(uint64_t offset_bytes, MutableByteSpan out);
 
+  // The same where nothing must be waited for: whole blocks, or what is left of the body, that are in memory. Else false, and nothing of
+  // `out` may be used.
+  Result<bool> read_cached(uint64_t offset_bytes, MutableByteSpan out);
+
   // Reads and checks every block (CRC and table; needs no key). For scrubbing and for the log's tail.
   Result<void> verify();
 
   const BodyRef& ref() const { return ref_; }
 
  private:
+  // Where its table lies in its segment, in whole sectors.
+  struct TablePlace {
+    uint64_t from_bytes, to_bytes, table_bytes;
+  };
+  TablePlace table_place(size_t extent) const;
   Result<void> load_table(size_t extent);
+  Result<bool> load_table_cached(size_t extent);
+  Result<void> take_table(size_t extent, const TablePlace& place, ByteSpan raw);
+  size_t extent_of(uint64_t offset_bytes, size_t from) const;
   // Reads blocks [first, last] of the extent into buffer_ and checks their CRCs.
   Result<void> load_blocks(size_t extent, uint64_t first, uint64_t last);
   // Whole blocks straight into `out`, where they are checked and opened one after the other.

@@ -4,6 +4,10 @@
 
 namespace holdfast {
 
+namespace {
+constexpr uint64_t kRoomBytes = 1 << 20;  // made at once
+}
+
 uint64_t JournalWriter::max_group_bytes() const {
   return volume_.layout.segment_bytes - 2 * volume_.layout.block_bytes;
 }
@@ -16,6 +20,7 @@ Result<void> JournalWriter::append(std::vector<JournalEntry>& entries, Lsn flush
   if (need > max_group_bytes()) return error(Code::kInvalidArgument, Subject::kPool, "a journal record is too large for a segment");
   if (!open_ || used_bytes_ + need > volume_.layout.segment_bytes) HF_CHECK(open_segment(entries.front().lsn, purpose));
 
+  HF_CHECK(make_room(used_bytes_ + need));
   if (group_.size() < need) group_ = AlignedBuffer(std::max<uint64_t>(need, 256 << 10));
   uint64_t at = 0;
   for (size_t i = 0; i < entries.size(); ++i) {
@@ -36,6 +41,17 @@ Result<void> JournalWriter::append(std::vector<JournalEntry>& entries, Lsn flush
   group_at_ = volume_.layout.segment_offset(context_.segment) + used_bytes_;
   used_bytes_ += need;
   return rewrite_last_group();
+}
+
+// A flush of one group into new blocks costs twice that of one into old ones, and a write of zeros serves for many groups.
+Result<void> JournalWriter::make_room(uint64_t end_bytes) {
+  if (!volume_.device->info().sparse || end_bytes <= room_bytes_) return {};
+  const uint64_t to = std::min(align_up(end_bytes, kRoomBytes), volume_.layout.segment_bytes);
+  AlignedBuffer zeros(to - room_bytes_);
+  std::memset(zeros.data(), 0, zeros.size());
+  HF_CHECK(volume_.device->write(volume_.layout.segment_offset(context_.segment) + room_bytes_, zeros.span()));
+  room_bytes_ = to;
+  return {};
 }
 
 Result<void> JournalWriter::rewrite_last_group() {
@@ -67,7 +83,7 @@ Result<void> JournalWriter::open_segment(Lsn first_lsn, Purpose purpose) {
     header.wrapped_key = wrap_key(*volume_.pool_key, *context_.key, "segment", *volume_.random);
   }
   open_ = true;
-  used_bytes_ = volume_.layout.block_bytes;
+  used_bytes_ = room_bytes_ = volume_.layout.block_bytes;
   const uint64_t incarnation = volume_.device->incarnation();
   HF_CHECK(volume_.device->write(volume_.layout.segment_offset(lease->segment), encode_segment_header(volume_.layout, header)));
   HF_CHECK(volume_.device->flush());

@@ -36,12 +36,15 @@ class JournalWriter {
 
  private:
   Result<void> open_segment(Lsn first_lsn, Purpose purpose);
+  // On a sparse device: room for the segment's bytes up to `end_bytes`, and for more to come.
+  Result<void> make_room(uint64_t end_bytes);
 
   const Volume& volume_;
   Superblock& superblock_;
   bool open_ = false;
   SegmentContext context_;
   uint64_t used_bytes_ = 0;
+  uint64_t room_bytes_ = 0;  // of the segment's, made
   AlignedBuffer group_;
   size_t group_bytes_ = 0;
   uint64_t group_at_ = 0;  // on the device

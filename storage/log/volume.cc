@@ -4,11 +4,25 @@
 
 namespace holdfast {
 
-Result<void> read_segment(const Volume& volume, uint32_t segment, uint64_t offset, MutableByteSpan out) {
-  if (segment >= volume.layout.segment_count || offset + out.size() > volume.layout.segment_bytes) {
+namespace {
+
+Result<uint64_t> offset_on_device(const Volume& volume, uint32_t segment, uint64_t offset, uint64_t bytes) {
+  if (segment >= volume.layout.segment_count || offset + bytes > volume.layout.segment_bytes) {
     return error(Code::kCorrupt, Subject::kPool, "a reference points outside the pool");
   }
-  return volume.device->read(volume.layout.segment_offset(segment) + offset, out);
+  return volume.layout.segment_offset(segment) + offset;
+}
+
+}  // namespace
+
+Result<void> read_segment(const Volume& volume, uint32_t segment, uint64_t offset, MutableByteSpan out) {
+  HF_TRY(const uint64_t at, offset_on_device(volume, segment, offset, out.size()));
+  return volume.device->read(at, out);
+}
+
+Result<bool> read_segment_cached(const Volume& volume, uint32_t segment, uint64_t offset, MutableByteSpan out) {
+  HF_TRY(const uint64_t at, offset_on_device(volume, segment, offset, out.size()));
+  return volume.device->read_cached(at, out);
 }
 
 Result<SegmentContext> journal_context(const Volume& volume, uint32_t segment, Generation generation) {

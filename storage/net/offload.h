@@ -14,10 +14,21 @@
 #include <optional>
 
 #include "storage/base/status.h"
+#include "storage/net/completion.h"
 
 namespace holdfast {
 
-// Work that runs beside the coroutine that started it. `F` returns a Result; an exception becomes kInternal.
+// What `work` returns; an exception becomes kInternal.
+template <typename R, typename F>
+R guarded(F& work) {
+  try {
+    return work();
+  } catch (const std::exception& e) {
+    return R(error(Code::kInternal, std::string("unexpected: ") + e.what()));
+  }
+}
+
+// Work that runs beside the coroutine that started it. `F` returns a Result.
 // The coroutine must call finish() before what `work` refers to goes away.
 template <typename R>
 class Background {
@@ -30,14 +41,9 @@ class Background {
     state_->result.reset();
     state_->timer.expires_at(std::chrono::steady_clock::time_point::max());
     boost::asio::post(workers, [state = state_, work = std::move(work)]() mutable {
-      std::optional<R> result;
-      try {
-        result.emplace(work());
-      } catch (const std::exception& e) {
-        result.emplace(error(Code::kInternal, std::string("unexpected: ") + e.what()));
-      }
+      R result = guarded<R>(work);
       boost::asio::post(state->executor, [state, result = std::move(result)]() mutable {
-        state->result = std::move(result);
+        state->result.emplace(std::move(result));
         state->running = false;
         state->timer.cancel();
       });
@@ -70,10 +76,11 @@ class Background {
 // Runs `work`, which returns a Result, and gives what it returned.
 template <typename F>
 boost::asio::awaitable<std::invoke_result_t<F>> offload(boost::asio::thread_pool& workers, F work) {
-  auto executor = co_await boost::asio::this_coro::executor;
-  Background<std::invoke_result_t<F>> background(executor);
-  background.start(workers, std::move(work));
-  auto result = co_await background.finish();
+  using R = std::invoke_result_t<F>;
+  auto start = [&workers, &work](std::function<void(R)> done) {
+    boost::asio::post(workers, [work = std::move(work), done = std::move(done)]() mutable { done(guarded<R>(work)); });
+  };
+  R result = co_await completion_of<R>(start);
   co_return result;
 }
 

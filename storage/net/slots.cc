@@ -12,6 +12,13 @@ Slot::~Slot() {
   if (from_) from_->release();
 }
 
+bool Slots::enter_at_once() {
+  std::lock_guard lock(mutex_);
+  if (free_ == 0) return false;
+  --free_;
+  return true;
+}
+
 bool Slots::enter(const std::shared_ptr<Waiter>& waiter) {
   std::lock_guard lock(mutex_);
   waiter->granted = free_ > 0;
@@ -45,6 +52,10 @@ bool Slots::leave(const std::shared_ptr<Waiter>& waiter) {
 
 boost::asio::awaitable<Slot> Slots::take(std::chrono::milliseconds longest_wait) {
   std::shared_ptr<Slots> self = shared_from_this();
+  if (enter_at_once()) {
+    Slot slot(std::move(self));
+    co_return slot;
+  }
   auto executor = co_await boost::asio::this_coro::executor;
   auto waiter = std::make_shared<Waiter>(executor);
   if (!enter(waiter)) {

@@ -39,6 +39,7 @@ class Slots : public std::enable_shared_from_this<Slots> {
     boost::asio::steady_timer timer;
     bool granted = false;
   };
+  bool enter_at_once();
   // True: granted at once; else it waits in line.
   bool enter(const std::shared_ptr<Waiter>& waiter);
   void release();

@@ -13,6 +13,9 @@ constexpr size_t kMaxGroupRequests = 256;
 constexpr uint64_t kMaxGroupBytes = 1 << 20;
 constexpr size_t kMaxUnapplied = 8192;      // records; more wait for the index
 constexpr size_t kApplyBatch = 512;
+// A transaction costs more than its records: unless somebody waits for the index it waits for so many, and for so long.
+constexpr size_t kWorthApplying = 64;
+constexpr auto kApplyAfter = std::chrono::milliseconds(5);
 constexpr auto kFlushedMarkAfter = std::chrono::milliseconds(50);
 constexpr auto kRetryPause = std::chrono::seconds(1);
 constexpr auto kCommitDeadline = std::chrono::seconds(60);
@@ -25,10 +28,13 @@ Status lost_session() {
 struct Committer::Waiter {
   CommitRequest* request = nullptr;
   std::function<Result<void>()>* exclusive = nullptr;
-  std::chrono::steady_clock::time_point deadline;
   Result<void> result;
+  // Of somebody who blocks.
   bool done = false;
   std::condition_variable changed;
+  // Of somebody who does not: owned by the queue.
+  CommitRequest submitted;
+  Done tell;
 };
 
 struct Committer::Group {
@@ -58,7 +64,7 @@ void Committer::stop() {
   {
     std::lock_guard lock(mutex_);
     committer_done_ = true;
-    applied_changed_.notify_all();
+    to_apply_changed_.notify_all();
   }
   if (applier_.joinable()) applier_.join();
 }
@@ -86,7 +92,6 @@ Result<void> Committer::commit(CommitRequest request) {
   }
   Waiter waiter;
   waiter.request = &request;
-  waiter.deadline = std::chrono::steady_clock::now() + kCommitDeadline;
   std::unique_lock lock(mutex_);
   if (stopping_) return error(Code::kUnavailable, Subject::kPool, "the pool is closing");
   queue_.push_back(&waiter);
@@ -95,10 +100,24 @@ Result<void> Committer::commit(CommitRequest request) {
   return std::move(waiter.result);
 }
 
+void Committer::submit(CommitRequest request, Done done) {
+  auto waiter = std::make_unique<Waiter>();
+  waiter->submitted = std::move(request);
+  waiter->request = &waiter->submitted;
+  waiter->tell = std::move(done);
+  std::unique_lock lock(mutex_);
+  if (!stopping_) {
+    queue_.push_back(waiter.release());
+    work_.notify_one();
+    return;
+  }
+  lock.unlock();
+  waiter->tell(error(Code::kUnavailable, Subject::kPool, "the pool is closing"));
+}
+
 Result<void> Committer::run_exclusive(std::function<Result<void>()> work) {
   Waiter waiter;
   waiter.exclusive = &work;
-  waiter.deadline = std::chrono::steady_clock::now() + kCommitDeadline;
   std::unique_lock lock(mutex_);
   if (stopping_) return error(Code::kUnavailable, Subject::kPool, "the pool is closing");
   queue_.push_back(&waiter);
@@ -118,6 +137,9 @@ Result<void> Committer::settle() {
 
 Result<void> Committer::wait_applied(Lsn lsn) {
   std::unique_lock lock(mutex_);
+  if (applied_lsn_ >= lsn) return {};
+  awaited_lsn_ = std::max(awaited_lsn_, lsn);
+  to_apply_changed_.notify_one();
   if (applied_changed_.wait_for(lock, kCommitDeadline, [&] { return applied_lsn_ >= lsn; })) return {};
   return error(Code::kUnavailable, Subject::kIndex, "the index is behind");
 }
@@ -202,21 +224,41 @@ void Committer::commit_batch(std::deque<Waiter*> batch) {
       failure_ = durable.error().message();
     }
   }
-  std::lock_guard lock(mutex_);
-  for (Waiter* waiter : batch) {
-    waiter->done = true;
-    waiter->changed.notify_one();
+  answer(batch);
+}
+
+void Committer::answer(const std::deque<Waiter*>& batch) {
+  std::vector<std::unique_ptr<Waiter>> submitted;
+  {
+    std::lock_guard lock(mutex_);
+    for (Waiter* waiter : batch) {
+      if (waiter->tell) {
+        submitted.emplace_back(waiter);
+      } else {
+        waiter->done = true;  // and its thread may end it from here on
+        waiter->changed.notify_one();
+      }
+    }
   }
+  for (const auto& waiter : submitted) waiter->tell(std::move(waiter->result));
+}
+
+bool Committer::find_room(Purpose purpose) {
+  Allocator& allocator = *p_.volume->allocator;
+  if (allocator.has_room(purpose)) return true;
+  allocator.reclaim(*p_.volume->device);
+  if (allocator.has_room(purpose)) return true;
+  // What was removed counts as free once the index says that nobody else has it.
+  if (!wait_applied(visible_lsn_)) return false;
+  allocator.reclaim(*p_.volume->device);
+  return allocator.has_room(purpose);
 }
 
 void Committer::decide(Waiter& waiter, Group& group) {
   CommitRequest& request = *waiter.request;
-  if (!p_.volume->allocator->has_room(request.purpose)) {
-    p_.volume->allocator->reclaim(*p_.volume->device);
-    if (!p_.volume->allocator->has_room(request.purpose)) {
-      waiter.result = error(Code::kOutOfSpace, Subject::kPool, "the pool is full");
-      return;
-    }
+  if (!find_room(request.purpose)) {
+    waiter.result = error(Code::kOutOfSpace, Subject::kPool, "the pool is full");
+    return;
   }
   const VersionView view(*p_.index, *p_.overlay, &group.forming);
   CommitContext context{view, *p_.index, last_lsn_ + 1, p_.clock->wall_ms()};
@@ -343,8 +385,9 @@ void Committer::publish(Group& group) {
   statistics_.records += pending.size();
   for (const Pending& one : pending) statistics_.journal_bytes += one.address.total_bytes;
   visible_lsn_ = pending.back().lsn;
+  const bool was_empty = to_apply_.empty();
   for (Pending& one : pending) to_apply_.push_back(std::move(one));
-  applied_changed_.notify_all();
+  if (was_empty || to_apply_.size() >= kWorthApplying) to_apply_changed_.notify_one();
 }
 
 void Committer::write_flushed_mark() {
@@ -397,8 +440,9 @@ void Committer::apply_loop() {
   pthread_setname_np(pthread_self(), "index-writer");
   std::unique_lock lock(mutex_);
   for (;;) {
-    applied_changed_.wait(lock, [&] { return committer_done_ || !to_apply_.empty(); });
+    to_apply_changed_.wait(lock, [&] { return committer_done_ || !to_apply_.empty(); });
     if (to_apply_.empty()) return;
+    to_apply_changed_.wait_for(lock, kApplyAfter, [&] { return committer_done_ || to_apply_.size() >= kWorthApplying || awaited_lsn_ > applied_lsn_; });
     std::vector<IndexEntry> batch;
     for (const Pending& one : to_apply_) {
       if (batch.size() == kApplyBatch) break;
@@ -410,7 +454,7 @@ void Committer::apply_loop() {
       spdlog::error("the index cannot be written, retrying: {}", freed.error().to_string());
       lock.lock();
       if (committer_done_) return;  // the next opening brings it forward from the log
-      applied_changed_.wait_for(lock, kRetryPause, [&] { return committer_done_; });
+      to_apply_changed_.wait_for(lock, kRetryPause, [&] { return committer_done_; });
       continue;
     }
     for (const FreedBytes& f : *freed) p_.volume->allocator->remove_live(f.segment, f.generation, f.bytes);

@@ -52,6 +52,10 @@ class Committer {
 
   // Blocks until the facts are durable and visible, or refused.
   Result<void> commit(CommitRequest request);
+  // The same without blocking: `done` is called once, on the committer's thread or, where the pool is closing, on this one, and must
+  // not block. The bodies of what is asked for are in its facts; `request.bodies` is empty.
+  using Done = std::function<void(Result<void>)>;
+  void submit(CommitRequest request, Done done);
   // Runs `work` on the committer's thread while no group is forming: for changes of the superblock.
   Result<void> run_exclusive(std::function<Result<void>()> work);
   // Waits until the index holds everything acknowledged before the call.
@@ -75,7 +79,9 @@ class Committer {
   void apply_loop();
   std::deque<Waiter*> take_batch(std::unique_lock<std::mutex>& lock);
   void commit_batch(std::deque<Waiter*> batch);
+  void answer(const std::deque<Waiter*>& batch);
   void decide(Waiter& waiter, Group& group);
+  bool find_room(Purpose purpose);
   Result<void> make_durable(Group& group);
   Result<void> write_again(Group& group);
   void lay_over(Overlay& layer, const Fact& fact, Lsn lsn);
@@ -87,7 +93,7 @@ class Committer {
 
   Parts p_;
   mutable std::mutex mutex_;
-  std::condition_variable work_, applied_changed_;
+  std::condition_variable work_, to_apply_changed_, applied_changed_;
   std::deque<Waiter*> queue_;
   struct Pending {
     Lsn lsn;
@@ -104,6 +110,7 @@ class Committer {
   Lsn flushed_lsn_;
   Lsn visible_lsn_;           // newest fact handed to the applier
   Lsn applied_lsn_;
+  Lsn awaited_lsn_ = 0;       // somebody waits until the index holds it
   bool marked_ = false;       // a record that carries flushed_lsn_ has been written
   uint64_t mark_incarnation_ = 0;  // of the device when it was; in another it may be lost
   Statistics statistics_;

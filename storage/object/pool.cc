@@ -14,11 +14,19 @@ constexpr auto kSnapshotPause = std::chrono::milliseconds(60 * 1000);
 constexpr uint64_t kSnapshotEveryRecords = 200'000;
 }  // namespace
 
+Result<void> Pool::check_writable() const {
+  if (read_only_.empty()) return {};
+  return error(Code::kFailedPrecondition, Subject::kPool, "pool " + name() + " is read-only: " + read_only_);
+}
+
 Result<void> Pool::commit(CommitRequest request) {
-  if (!read_only_.empty()) {
-    return error(Code::kFailedPrecondition, Subject::kPool, "pool " + name() + " is read-only: " + read_only_);
-  }
+  HF_CHECK(check_writable());
   return committer_->commit(std::move(request));
+}
+
+void Pool::submit(CommitRequest request, Committer::Done done) {
+  if (auto writable = check_writable(); !writable) return done(std::move(writable));
+  committer_->submit(std::move(request), std::move(done));
 }
 
 Result<void> Pool::run_exclusive(std::function<Result<void>()> work) {
@@ -47,13 +55,15 @@ Result<std::pair<Lsn, Lsn>> Pool::snapshot_lsns() {
 
 Result<void> Pool::settle() { return committer_ ? committer_->settle() : Result<void>{}; }
 
+std::optional<SegmentContext> Pool::cached_segment_context(uint32_t segment, Generation generation) {
+  std::shared_lock lock(contexts_mutex_);
+  const auto found = contexts_.find({segment, generation});
+  return found == contexts_.end() ? std::nullopt : std::optional(found->second);
+}
+
 Result<SegmentContext> Pool::segment_context(uint32_t segment, Generation generation) {
   constexpr size_t kMaxCached = 4096;
-  {
-    std::shared_lock lock(contexts_mutex_);
-    const auto found = contexts_.find({segment, generation});
-    if (found != contexts_.end()) return found->second;
-  }
+  if (auto cached = cached_segment_context(segment, generation)) return std::move(*cached);
   HF_TRY(SegmentContext context, journal_context(volume_, segment, generation));
   std::unique_lock lock(contexts_mutex_);
   if (contexts_.size() >= kMaxCached) contexts_.clear();

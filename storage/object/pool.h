@@ -64,10 +64,13 @@ class Pool {
   BulkStream& compaction_stream() { return compaction_stream_; }
   // The key and identity of a journal segment; cached, since every small read needs one.
   Result<SegmentContext> segment_context(uint32_t segment, Generation generation);
+  std::optional<SegmentContext> cached_segment_context(uint32_t segment, Generation generation);
   JournalWriter& journal() { return *journal_; }
 
   // kFailedPrecondition on a pool opened read-only.
   Result<void> commit(CommitRequest request);
+  // See Committer::submit().
+  void submit(CommitRequest request, Committer::Done done);
   Result<void> run_exclusive(std::function<Result<void>()> work);
   // Afterwards the index answers for everything acknowledged before.
   Result<void> settle();
@@ -86,6 +89,7 @@ class Pool {
 
  private:
   Pool(std::unique_ptr<BlockDevice> device, Clock& clock, Random& random);
+  Result<void> check_writable() const;
   Result<void> check_identity(const PoolOpenOptions& options);
   Result<void> hold_device(const PoolOpenOptions& options);
   Result<void> load_key(const PoolOpenOptions& options);

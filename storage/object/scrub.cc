@@ -22,6 +22,7 @@ Result<void> check_record_of(Pool& pool, const RecordAddress& home) {
 Scrubber::~Scrubber() = default;
 
 Result<void> Scrubber::start() {
+  HF_CHECK(pool_.settle());  // what was acknowledged before is checked
   std::lock_guard lock(mutex_);
   if (report_.running) return error(Code::kFailedPrecondition, Subject::kPool, "a scrub of pool " + pool_.name() + " is running");
   report_ = ScrubReport{};

@@ -4,10 +4,13 @@
 #include "storage/bucket_store.h"
 #include "storage/object/pool.h"
 #include "storage/object_store.h"
+#include "storage/prompt_store.h"
 
 namespace holdfast {
 
-class Store final : public ObjectStore, public BucketStore, public UserStore, public SettingsStore {
+class StoreBody;
+
+class Store final : public ObjectStore, public PromptStore, public BucketStore, public UserStore, public SettingsStore {
  public:
   // At least one pool; they outlive the store.
   explicit Store(std::vector<Pool*> pools) : pools_(std::move(pools)) {}
@@ -16,6 +19,10 @@ class Store final : public ObjectStore, public BucketStore, public UserStore, pu
   Result<ObjectInfo> put(PutRequest request, std::unique_ptr<BodySink> body) override;
   Result<std::unique_ptr<ObjectReader>> get(const std::string& bucket, const std::string& key,
                                             const VersionRef& version) override;
+  std::optional<Result<std::unique_ptr<ObjectReader>>> get_now(const std::string& bucket, const std::string& key,
+                                                               const VersionRef& version) override;
+  std::unique_ptr<BodySink> open_body_now(const std::string& bucket, uint64_t size_bytes) override;
+  void put_soon(PutRequest request, std::unique_ptr<BodySink> body, PutDone done) override;
   Result<std::vector<Result<RemoveResult>>> remove(const std::string& bucket,
                                                    std::vector<RemoveRequest> requests) override;
   Result<ObjectInfo> change_attributes(const std::string& bucket, const std::string& key, const VersionRef& version,
@@ -55,6 +62,10 @@ class Store final : public ObjectStore, public BucketStore, public UserStore, pu
     Bucket bucket;
   };
   Result<Place> find(const std::string& bucket) const;
+  Result<std::unique_ptr<ObjectReader>> get(const std::string& bucket, const std::string& key, const VersionRef& version,
+                                            Index::Patience patience);
+  struct Putting;
+  static Result<CommitRequest> commit_of(std::shared_ptr<Putting> putting, StoreBody& body);
 
   std::vector<Pool*> pools_;
 };

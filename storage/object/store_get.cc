@@ -22,42 +22,93 @@ class StoreReader final : public ObjectReader {
 
   Result<void> read(uint64_t offset, MutableByteSpan out) override {
     if (offset + out.size() > info_.size_bytes) return error(Code::kInternal, Subject::kBody, "read past an object's end");
-    if (version_->is_inline) return read_inline(offset, out);
+    if (version_->is_inline) {
+      if (!has_inline_body()) HF_CHECK(load_inline());
+      copy_inline(offset, out);
+      return {};
+    }
     while (!out.empty()) {
-      const auto next = std::upper_bound(starts_.begin(), starts_.end(), offset);
-      const auto index = static_cast<size_t>(next - starts_.begin()) - 1;
-      if (!reader_ || index != reader_part_) {
-        reader_ = std::make_unique<BodyReader>(pool_.volume(), version_->parts[index].body);
-        reader_part_ = index;
-      }
-      const uint64_t inside = offset - starts_[index];
-      const uint64_t n = std::min<uint64_t>(out.size(), version_->parts[index].body.size_bytes - inside);
-      if (n == 0) return error(Code::kCorrupt, Subject::kBody, "an object has fewer bytes than its record says");
-      HF_CHECK(reader_->read(inside, out.first(n)));
-      offset += n;
-      out = out.subspan(n);
+      const PartRange range = part_of(offset, out.size());
+      if (range.size_bytes == 0) return error(Code::kCorrupt, Subject::kBody, "an object has fewer bytes than its record says");
+      HF_CHECK(reader_->read(range.from_bytes, out.first(range.size_bytes)));
+      offset += range.size_bytes;
+      out = out.subspan(range.size_bytes);
     }
     return {};
   }
 
- private:
-  Result<void> read_inline(uint64_t offset, MutableByteSpan out) {
-    if (inline_body_.empty() && info_.size_bytes > 0) HF_CHECK(load_inline());
-    std::copy_n(inline_body_.begin() + static_cast<ptrdiff_t>(offset), out.size(), out.begin());
-    return {};
+  Result<bool> read_now(uint64_t offset, MutableByteSpan out) override {
+    if (offset + out.size() > info_.size_bytes) return error(Code::kInternal, Subject::kBody, "read past an object's end");
+    if (!version_->is_inline) return read_parts_now(offset, out);
+    if (!has_inline_body()) {
+      HF_TRY(const bool is_here, load_inline_now());
+      if (!is_here) return false;
+    }
+    copy_inline(offset, out);
+    return true;
   }
+
+ private:
+  struct PartRange {
+    uint64_t from_bytes, size_bytes;
+  };
+  // The next bytes that lie in one part, for which reader_ is made.
+  PartRange part_of(uint64_t offset, uint64_t wanted_bytes) {
+    const auto next = std::upper_bound(starts_.begin(), starts_.end(), offset);
+    const auto index = static_cast<size_t>(next - starts_.begin()) - 1;
+    if (!reader_ || index != reader_part_) {
+      reader_ = std::make_unique<BodyReader>(pool_.volume(), version_->parts[index].body);
+      reader_part_ = index;
+    }
+    const uint64_t inside = offset - starts_[index];
+    return {inside, std::min<uint64_t>(wanted_bytes, version_->parts[index].body.size_bytes - inside)};
+  }
+
+  Result<bool> read_parts_now(uint64_t offset, MutableByteSpan out) {
+    while (!out.empty()) {
+      const PartRange range = part_of(offset, out.size());
+      if (range.size_bytes == 0) return false;
+      HF_TRY(const bool is_here, reader_->read_cached(range.from_bytes, out.first(range.size_bytes)));
+      if (!is_here) return false;
+      offset += range.size_bytes;
+      out = out.subspan(range.size_bytes);
+    }
+    return true;
+  }
+
+  bool has_inline_body() const { return inline_body_.size() == info_.size_bytes; }
+  void copy_inline(uint64_t offset, MutableByteSpan out) const {
+    std::copy_n(inline_body_.begin() + static_cast<ptrdiff_t>(offset), out.size(), out.begin());
+  }
+
+  // The record in whole sectors.
+  uint64_t record_from() const { return version_->home.offset_bytes / 512 * 512; }
+  size_t record_room() const { return align_up(version_->home.offset_bytes + version_->home.total_bytes, 512) - record_from(); }
 
   Result<void> load_inline() {
     const RecordAddress& home = version_->home;
-    const Volume& volume = pool_.volume();
     HF_TRY(const SegmentContext context, pool_.segment_context(home.segment, home.generation));
-    const uint64_t from = home.offset_bytes / 512 * 512;
-    AlignedBuffer raw(align_up(home.offset_bytes + home.total_bytes, 512) - from);
-    HF_CHECK(read_segment(volume, home.segment, from, raw.span()));
-    HF_TRY(const Bytes payload, open_record(context, home.offset_bytes,
-                                            raw.span().subspan(home.offset_bytes - from, home.total_bytes), nullptr));
+    AlignedBuffer raw(record_room());
+    HF_CHECK(read_segment(pool_.volume(), home.segment, record_from(), raw.span()));
+    return open_inline(context, raw.span());
+  }
+
+  Result<bool> load_inline_now() {
+    const RecordAddress& home = version_->home;
+    const auto context = pool_.cached_segment_context(home.segment, home.generation);
+    if (!context) return false;
+    Bytes raw(record_room());
+    HF_TRY(const bool is_here, read_segment_cached(pool_.volume(), home.segment, record_from(), raw));
+    if (is_here) HF_CHECK(open_inline(*context, raw));
+    return is_here;
+  }
+
+  Result<void> open_inline(const SegmentContext& context, MutableByteSpan raw) {
+    const RecordAddress& home = version_->home;
+    HF_TRY(Bytes payload, open_record(context, home.offset_bytes, raw.subspan(home.offset_bytes - record_from(), home.total_bytes), nullptr));
     if (payload.size() < info_.size_bytes) return error(Code::kCorrupt, Subject::kBody, "a record lost its body");
-    inline_body_.assign(payload.end() - static_cast<ptrdiff_t>(info_.size_bytes), payload.end());
+    payload.erase(payload.begin(), payload.end() - static_cast<ptrdiff_t>(info_.size_bytes));
+    inline_body_ = std::move(payload);
     return {};
   }
 
@@ -73,8 +124,17 @@ class StoreReader final : public ObjectReader {
 
 }  // namespace
 
-Result<std::unique_ptr<ObjectReader>> Store::get(const std::string& bucket, const std::string& key,
-                                                 const VersionRef& ref) {
+Result<std::unique_ptr<ObjectReader>> Store::get(const std::string& bucket, const std::string& key, const VersionRef& ref) {
+  return get(bucket, key, ref, Index::Patience::kWaits);
+}
+
+std::optional<Result<std::unique_ptr<ObjectReader>>> Store::get_now(const std::string& bucket, const std::string& key, const VersionRef& ref) {
+  auto reader = get(bucket, key, ref, Index::Patience::kNone);
+  if (!reader && reader.error().code() == Code::kUnavailable) return std::nullopt;
+  return reader;
+}
+
+Result<std::unique_ptr<ObjectReader>> Store::get(const std::string& bucket, const std::string& key, const VersionRef& ref, Index::Patience patience) {
   HF_TRY(const Place place, find(bucket));
   Pool& pool = *place.pool;
   if (!pool.volume().device->held()) {
@@ -84,7 +144,7 @@ Result<std::unique_ptr<ObjectReader>> Store::get(const std::string& bucket, cons
   VersionPtr version;
   {
     const auto overlay_pin = pool.overlay().readers().enter();
-    const VersionView view(pool.index(), pool.overlay(), nullptr);
+    const VersionView view(pool.index(), pool.overlay(), nullptr, patience);
     HF_TRY(version, resolve(view, place.bucket.id, key, ref));
   }
   if (!version) return error(ref.latest() ? no_such_key(key) : no_such_version(key));

@@ -21,20 +21,53 @@ Result<std::unique_ptr<BodySink>> Store::open_body(const std::string& bucket, ui
   return std::make_unique<StoreBody>(*place.pool, size_bytes);
 }
 
-Result<ObjectInfo> Store::put(PutRequest request, std::unique_ptr<BodySink> body) {
-  HF_TRY(const Place place, find(request.bucket));
-  auto& sink = dynamic_cast<StoreBody&>(*body);
-  if (&sink.pool() != place.pool) {
+std::unique_ptr<BodySink> Store::open_body_now(const std::string& bucket, uint64_t size_bytes) {
+  if (size_bytes > kInlineBytes) return nullptr;
+  const auto place = find(bucket);
+  if (!place || !place->pool->volume().allocator->has_room(Purpose::kPut)) return nullptr;
+  return std::make_unique<StoreBody>(*place->pool, size_bytes);
+}
+
+// One version on its way to the committer, which decides about it.
+struct Store::Putting {
+  Putting(Place p, PutRequest r) : place(std::move(p)), request(std::move(r)) {}
+  Result<std::vector<Fact>> decide(CommitContext& c);
+
+  Place place;
+  PutRequest request;
+  VersionPut put;
+  ObjectInfo made;  // once it is decided
+};
+
+Result<std::vector<Fact>> Store::Putting::decide(CommitContext& c) {
+  // The bucket as it is now: it may have changed or gone since the body began.
+  const auto bucket = place.pool->catalog().bucket(place.bucket.id);
+  if (!bucket) return error(Code::kNotFound, Subject::kBucket, "no bucket \"" + request.bucket + "\"");
+  HF_TRY(const VersionPtr latest, c.view.latest(bucket->id, request.key));
+  HF_CHECK(check_conditions(request.conditions, latest, request.key));
+  const int64_t pool_now_ms = place.pool->time().now_ms();
+  HF_TRY(put.removes, replaced_by_new_version(c, *bucket, request.key, pool_now_ms));
+  ObjectInfo& info = put.version.info;
+  info.bucket = bucket->id;
+  info.seq = c.next_lsn;
+  info.is_null = bucket->versioning != Versioning::kEnabled;
+  info.modified_ms = c.now_ms;
+  apply_default_retention(*bucket, pool_now_ms, info.attributes);
+  made = info;
+  return std::vector<Fact>{std::move(put)};
+}
+
+Result<CommitRequest> Store::commit_of(std::shared_ptr<Putting> p, StoreBody& sink) {
+  if (&sink.pool() != p->place.pool) {
     return error(Code::kUnavailable, Subject::kBucket, "the bucket moved while its body was written");
   }
-  VersionPut put;
   CommitRequest commit;
-  commit.estimated_bytes = 1024 + request.key.size();
-  StoredVersion& version = put.version;
+  commit.estimated_bytes = 1024 + p->request.key.size();
+  StoredVersion& version = p->put.version;
   if (sink.fits_inline()) {
     version.is_inline = true;
-    HF_TRY(put.inline_body, sink.take_inline());
-    commit.estimated_bytes += put.inline_body.size();
+    HF_TRY(p->put.inline_body, sink.take_inline());
+    commit.estimated_bytes += p->put.inline_body.size();
   } else {
     StoredPart part;
     part.info.size_bytes = sink.size_bytes();
@@ -43,30 +76,33 @@ Result<ObjectInfo> Store::put(PutRequest request, std::unique_ptr<BodySink> body
     commit.incarnation = sink.incarnation();
     version.parts.push_back(std::move(part));
   }
-  version.info.key = request.key;
+  version.info.key = p->request.key;
   version.info.size_bytes = sink.size_bytes();
-  version.info.etag = request.etag;
-  version.info.checksum = request.checksum;
-  version.info.attributes = std::move(request.attributes);
-  ObjectInfo made;
-  commit.decide = [&](CommitContext& c) -> Result<std::vector<Fact>> {
-    // The bucket as it is now: it may have changed or gone since the body began.
-    const auto bucket = place.pool->catalog().bucket(place.bucket.id);
-    if (!bucket) return error(Code::kNotFound, Subject::kBucket, "no bucket \"" + request.bucket + "\"");
-    HF_TRY(const VersionPtr latest, c.view.latest(bucket->id, request.key));
-    HF_CHECK(check_conditions(request.conditions, latest, request.key));
-    const int64_t pool_now_ms = place.pool->time().now_ms();
-    HF_TRY(put.removes, replaced_by_new_version(c, *bucket, request.key, pool_now_ms));
-    version.info.bucket = bucket->id;
-    version.info.seq = c.next_lsn;
-    version.info.is_null = bucket->versioning != Versioning::kEnabled;
-    version.info.modified_ms = c.now_ms;
-    apply_default_retention(*bucket, pool_now_ms, version.info.attributes);
-    made = version.info;
-    return std::vector<Fact>{std::move(put)};
-  };
-  HF_CHECK(place.pool->commit(std::move(commit)));
-  return made;
+  version.info.etag = p->request.etag;
+  version.info.checksum = p->request.checksum;
+  version.info.attributes = std::move(p->request.attributes);
+  commit.decide = [p](CommitContext& c) { return p->decide(c); };
+  return commit;
+}
+
+Result<ObjectInfo> Store::put(PutRequest request, std::unique_ptr<BodySink> body) {
+  HF_TRY(Place place, find(request.bucket));
+  const auto putting = std::make_shared<Putting>(std::move(place), std::move(request));
+  HF_TRY(CommitRequest commit, commit_of(putting, dynamic_cast<StoreBody&>(*body)));
+  HF_CHECK(putting->place.pool->commit(std::move(commit)));
+  return std::move(putting->made);
+}
+
+void Store::put_soon(PutRequest request, std::unique_ptr<BodySink> body, PutDone done) {
+  auto place = find(request.bucket);
+  if (!place) return done(std::unexpected(place.error()));
+  const auto putting = std::make_shared<Putting>(std::move(*place), std::move(request));
+  auto commit = commit_of(putting, dynamic_cast<StoreBody&>(*body));
+  if (!commit) return done(std::unexpected(commit.error()));
+  putting->place.pool->submit(std::move(*commit), [putting, done = std::move(done)](Result<void> result) {
+    if (result) return done(std::move(putting->made));
+    done(std::unexpected(result.error()));
+  });
 }
 
 }  // namespace holdfast

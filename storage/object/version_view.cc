@@ -22,7 +22,7 @@ Result<VersionPtr> VersionView::latest(BucketId bucket, const std::string& key) 
   for (auto it = changes.rbegin(); it != changes.rend() && !newest; ++it) newest = it->second;
   VersionSeq below = UINT64_MAX;
   for (;;) {
-    HF_TRY(auto indexed, index_.newest(bucket, key, below));
+    HF_TRY(auto indexed, index_.newest(bucket, key, below, patience_));
     if (!indexed || (newest && newest->info.seq > indexed->info.seq)) return newest;
     const auto changed = changes.find(indexed->info.seq);
     if (changed == changes.end()) return shared(std::move(indexed));
@@ -36,7 +36,7 @@ Result<VersionPtr> VersionView::null_version(BucketId bucket, const std::string&
   for (auto it = changes.rbegin(); it != changes.rend(); ++it) {
     if (it->second && it->second->info.is_null) return it->second;
   }
-  HF_TRY(auto indexed, index_.null_version(bucket, key));
+  HF_TRY(auto indexed, index_.null_version(bucket, key, patience_));
   if (!indexed || changes.contains(indexed->info.seq)) return VersionPtr();
   return shared(std::move(indexed));
 }
@@ -44,7 +44,7 @@ Result<VersionPtr> VersionView::null_version(BucketId bucket, const std::string&
 Result<VersionPtr> VersionView::version(BucketId bucket, const std::string& key, VersionSeq seq) const {
   const KeyChanges changes = this->changes(bucket, key);
   if (const auto changed = changes.find(seq); changed != changes.end()) return changed->second;
-  HF_TRY(auto indexed, index_.version(bucket, key, seq));
+  HF_TRY(auto indexed, index_.version(bucket, key, seq, patience_));
   return shared(std::move(indexed));
 }
 

@@ -9,8 +9,8 @@ namespace holdfast {
 // a pin on overlay.readers() (the committer needs none: it is the one who adds).
 class VersionView {
  public:
-  VersionView(Index& index, const Overlay& overlay, const Overlay* forming)
-      : index_(index), overlay_(overlay), forming_(forming) {}
+  VersionView(Index& index, const Overlay& overlay, const Overlay* forming, Index::Patience patience = Index::Patience::kWaits)
+      : index_(index), overlay_(overlay), forming_(forming), patience_(patience) {}
 
   // Null pointer: there is none.
   Result<VersionPtr> latest(BucketId bucket, const std::string& key) const;
@@ -23,6 +23,7 @@ class VersionView {
   Index& index_;
   const Overlay& overlay_;
   const Overlay* forming_;
+  const Index::Patience patience_;
 };
 
 }  // namespace holdfast

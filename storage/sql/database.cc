@@ -21,7 +21,8 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path, Mode m
   sqlite3* db = nullptr;
   const int flags = (mode == Mode::kReadOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) |
                     SQLITE_OPEN_NOMUTEX;
-  const int result = sqlite3_open_v2(path.c_str(), &db, flags, nullptr);
+  // Several connections of one process: their locks are its own affair, and no calls of the kernel.
+  const int result = sqlite3_open_v2(path.c_str(), &db, flags, "unix-excl");
   std::unique_ptr<Database> database(new Database(db));
   if (result != SQLITE_OK) return error(database->last_error("open " + path));
   sqlite3_busy_timeout(db, 10'000);

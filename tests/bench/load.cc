@@ -139,10 +139,10 @@ void run(const Options& o) {
   const double client_s = static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
                           static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
   std::printf("{\"operation\":\"%s\",\"size\":%lu,\"connections\":%d,\"operations_s\":%.1f,\"objects_s\":%.1f,\"mib_s\":%.1f,"
-              "\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"client_cpu_s\":%.2f,\"seconds\":%.2f,\"errors\":%lu}\n",
+              "\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"p999_ms\":%.3f,\"client_cpu_s\":%.2f,\"seconds\":%.2f,\"errors\":%lu}\n",
               o.operation.c_str(), o.size_bytes, o.connections, static_cast<double>(tally.operations) / took,
               static_cast<double>(tally.objects) / took, static_cast<double>(tally.operations) * bytes / took / 1048576, at(0.5),
-              at(0.99), client_s, took, tally.errors.load());
+              at(0.99), at(0.999), client_s, took, tally.errors.load());
 }
 
 }  // namespace

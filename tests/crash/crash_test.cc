@@ -73,6 +73,8 @@ StoreOptions options_of(uint64_t seed) {
   StoreOptions options;
   options.seed = seed;
   options.encrypted = seed % 2 == 0;
+  options.prompt = seed % 4 >= 2;
+  options.sparse = seed % 4 == 1 || seed % 4 == 2;
   return options;
 }
 
@@ -122,7 +124,7 @@ void one_cut(uint64_t seed, int64_t cut, bool keep_index) {
 }
 
 TEST(Crash, CutAfterEveryWrite) {
-  for (uint64_t seed = 1; seed <= rounds(3); ++seed) {
+  for (uint64_t seed = 1; seed <= rounds(4); ++seed) {
     int64_t total = 0;
     {
       StoreFixture whole(options_of(seed));

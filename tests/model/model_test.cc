@@ -73,6 +73,8 @@ class Session {
     o.encrypted = seed % 2 == 0;
     o.segment_bytes = 128 << 10;
     o.segments = 160;
+    o.prompt = seed % 3 == 0;
+    o.sparse = seed % 5 < 2;
     return o;
   }
 

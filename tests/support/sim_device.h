@@ -28,6 +28,7 @@ class SimDevice final : public BlockDevice {
 
   const DeviceInfo& info() const override { return info_; }
   Result<void> read(uint64_t offset, MutableByteSpan out) override;
+  Result<bool> read_cached(uint64_t offset, MutableByteSpan out) override;
   Result<void> write(uint64_t offset, ByteSpan in) override;
   Result<void> flush() override;
   Result<void> discard(uint64_t offset, uint64_t length) override;
@@ -49,6 +50,7 @@ class SimDevice final : public BlockDevice {
   CutState cut_state() const;
   Bytes image() const;
   void flip_bit(uint64_t offset, int bit);
+  void set_sparse(bool sparse) { info_.sparse = sparse; }  // not while it is used
   // What the device says it is; not while it is used.
   void rename(const std::string& name, const std::string& identity);
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <future>
+
 #include "storage/base/digest.h"
 
 namespace holdfast::test {
@@ -29,6 +31,7 @@ SecretKey fixed_key(int which) {
 StoreFixture::StoreFixture(const StoreOptions& options)
     : options_(options), random_(options.seed), master_(fixed_key(1)), recovery_(fixed_key(2)) {
   device_ = std::make_unique<SimDevice>(kHeaderAreaBytes + options.segments * options.segment_bytes);
+  device_->set_sparse(options.sparse);
   used_ = device_.get();
   format();
 }
@@ -52,6 +55,7 @@ void StoreFixture::format() {
 StoreFixture::StoreFixture(const StoreOptions& options, Bytes image)
     : options_(options), random_(options.seed + 7919), master_(fixed_key(1)), recovery_(fixed_key(2)) {
   device_ = std::make_unique<SimDevice>(std::move(image));
+  device_->set_sparse(options.sparse);
   used_ = device_.get();
 }
 
@@ -96,9 +100,24 @@ void StoreFixture::make_bucket(const std::string& name, Versioning versioning, b
   ASSERT_TRUE(made) << made.error().to_string();
 }
 
+std::unique_ptr<BodySink> StoreFixture::open_body_now(const std::string& bucket, uint64_t size_bytes) {
+  return options_.prompt ? store_->open_body_now(bucket, size_bytes) : nullptr;
+}
+
+Result<std::unique_ptr<ObjectReader>> StoreFixture::open_reader(const std::string& bucket, const std::string& key, const VersionRef& version) {
+  if (options_.prompt) {
+    if (auto reader = store_->get_now(bucket, key, version)) return std::move(*reader);
+  }
+  return store_->get(bucket, key, version);
+}
+
 Result<ObjectInfo> StoreFixture::put(const std::string& bucket, const std::string& key, std::string_view body,
                                      WriteConditions conditions, Attributes attributes) {
-  HF_TRY(auto sink, store_->open_body(bucket, body.size()));
+  auto sink = open_body_now(bucket, body.size());
+  const bool soon = sink != nullptr;
+  if (!soon) {
+    HF_TRY(sink, store_->open_body(bucket, body.size()));
+  }
   HF_CHECK(sink->append(as_bytes(body)));
   PutRequest request;
   request.bucket = bucket;
@@ -106,14 +125,22 @@ Result<ObjectInfo> StoreFixture::put(const std::string& bucket, const std::strin
   request.etag = hex(as_bytes(Digest::of(DigestKind::kMd5, as_bytes(body))));
   request.conditions = std::move(conditions);
   request.attributes = std::move(attributes);
-  return store_->put(std::move(request), std::move(sink));
+  if (!soon) return store_->put(std::move(request), std::move(sink));
+  std::promise<Result<ObjectInfo>> made;
+  store_->put_soon(std::move(request), std::move(sink), [&](Result<ObjectInfo> result) { made.set_value(std::move(result)); });
+  return made.get_future().get();
 }
 
 Result<std::string> StoreFixture::get(const std::string& bucket, const std::string& key, VersionRef version) {
-  HF_TRY(auto reader, store_->get(bucket, key, version));
+  HF_TRY(auto reader, open_reader(bucket, key, version));
   if (reader->info().is_marker) return error(Code::kNotFound, Subject::kKey, "delete marker");
   std::string out(reader->info().size_bytes, '\0');
-  HF_CHECK(reader->read(0, {reinterpret_cast<std::byte*>(out.data()), out.size()}));
+  const MutableByteSpan into(reinterpret_cast<std::byte*>(out.data()), out.size());
+  bool is_read = false;
+  if (options_.prompt) {
+    HF_TRY(is_read, reader->read_now(0, into));
+  }
+  if (!is_read) HF_CHECK(reader->read(0, into));
   return out;
 }
 

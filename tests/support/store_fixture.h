@@ -26,6 +26,7 @@ class BorrowedDevice final : public BlockDevice {
   explicit BorrowedDevice(BlockDevice& device) : device_(device) {}
   const DeviceInfo& info() const override { return device_.info(); }
   Result<void> read(uint64_t offset, MutableByteSpan out) override { return device_.read(offset, out); }
+  Result<bool> read_cached(uint64_t offset, MutableByteSpan out) override { return device_.read_cached(offset, out); }
   Result<void> write(uint64_t offset, ByteSpan in) override { return device_.write(offset, in); }
   Result<void> flush() override { return device_.flush(); }
   Result<void> discard(uint64_t offset, uint64_t length) override { return device_.discard(offset, length); }
@@ -41,6 +42,8 @@ struct StoreOptions {
   uint32_t segments = 96;
   bool encrypted = true;
   uint64_t seed = 1;
+  bool sparse = false;  // the device
+  bool prompt = false;  // put() and get() by PromptStore, where it takes them
 };
 
 class StoreFixture {
@@ -74,6 +77,9 @@ class StoreFixture {
                               bool bypass = false);
 
  private:
+  std::unique_ptr<BodySink> open_body_now(const std::string& bucket, uint64_t size_bytes);
+  Result<std::unique_ptr<ObjectReader>> open_reader(const std::string& bucket, const std::string& key, const VersionRef& version);
+
   StoreOptions options_;
   TempDir dir_;
   ManualClock clock_{1'700'000'000'000};

@@ -11,14 +11,18 @@
 namespace holdfast::test {
 namespace {
 
-StoreOptions options() {
+StoreOptions options(bool prompt = false) {
   StoreOptions o;
+  o.prompt = prompt;
   o.segments = 400;
   return o;
 }
 
-TEST(Concurrency, ReadersSeeEveryAcknowledgedWrite) {
-  StoreFixture f(options());
+class ConcurrencyTest : public testing::TestWithParam<bool> {};
+INSTANTIATE_TEST_SUITE_P(Prompt, ConcurrencyTest, testing::Bool());
+
+TEST_P(ConcurrencyTest, ReadersSeeEveryAcknowledgedWrite) {
+  StoreFixture f(options(GetParam()));
   ASSERT_TRUE(f.open());
   f.make_bucket("b");
   constexpr int kThreads = 6, kSteps = 60;
@@ -65,8 +69,8 @@ TEST(Concurrency, ReadersSeeEveryAcknowledgedWrite) {
   EXPECT_EQ(wrong.load(), 0);
 }
 
-TEST(Concurrency, OneOfManyCreatorsWins) {
-  StoreFixture f(options());
+TEST_P(ConcurrencyTest, OneOfManyCreatorsWins) {
+  StoreFixture f(options(GetParam()));
   ASSERT_TRUE(f.open());
   f.make_bucket("b");
   for (int round = 0; round < 20; ++round) {

@@ -10,9 +10,10 @@
 namespace holdfast::test {
 namespace {
 
-StoreOptions encrypted(bool yes = true) {
+StoreOptions encrypted(bool yes = true, bool prompt = false) {
   StoreOptions o;
   o.encrypted = yes;
+  o.prompt = prompt;
   return o;
 }
 
@@ -25,8 +26,8 @@ size_t find_on(StoreFixture& f, std::string_view needle) {
 }
 
 TEST(Fault, AFlippedBitIsNeverServed) {
-  for (size_t size : {500ul, 150'000ul}) {
-    StoreFixture f(encrypted(false));
+  for (const auto& [size, prompt] : {std::pair(500ul, false), std::pair(500ul, true), std::pair(150'000ul, false)}) {
+    StoreFixture f(encrypted(false, prompt));
     ASSERT_TRUE(f.open());
     f.make_bucket("b");
     const std::string body = random_text(1, size);

@@ -9,11 +9,12 @@
 namespace holdfast::test {
 namespace {
 
-class StoreTest : public ::testing::TestWithParam<bool> {
+// encrypted, prompt
+class StoreTest : public ::testing::TestWithParam<std::tuple<bool, bool>> {
  protected:
   void SetUp() override {
     StoreOptions options;
-    options.encrypted = GetParam();
+    std::tie(options.encrypted, options.prompt) = GetParam();
     f = std::make_unique<StoreFixture>(options);
     ASSERT_TRUE(f->open());
   }
@@ -249,7 +250,7 @@ TEST_P(StoreTest, UsersSurviveWithTheirSecretsSealed) {
   ASSERT_TRUE(f->store().put_user(user));
   f->close();
   f->drop_index();
-  if (GetParam()) {
+  if (std::get<0>(GetParam())) {
     const Bytes image = f->device().image();
     EXPECT_EQ(as_text(image).find("a very secret secret"), std::string_view::npos);
     EXPECT_EQ(as_text(image).find("b/prefix"), std::string_view::npos);
@@ -280,8 +281,9 @@ TEST_P(StoreTest, FullPoolRefusesPutsServesReadsAndRecoversByDeletes) {
   EXPECT_TRUE(f->put("b", "again", random_text(1, 60'000)));
 }
 
-INSTANTIATE_TEST_SUITE_P(Encryption, StoreTest, ::testing::Bool(),
-                         [](const auto& info) { return info.param ? "encrypted" : "clear"; });
+INSTANTIATE_TEST_SUITE_P(Encryption, StoreTest, ::testing::Combine(::testing::Bool(), ::testing::Bool()), [](const auto& info) {
+  return std::string(std::get<0>(info.param) ? "encrypted" : "clear") + (std::get<1>(info.param) ? "Prompt" : "");
+});
 
 // A daemon that dies right after each start, again and again.
 TEST(Store, ManyOpeningsDoNotFillThePool) {

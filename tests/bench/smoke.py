@@ -1,0 +1,66 @@
+"""Fails when Holdfast has become slower beside versitygw than it was: when the ratio of their rates has fallen by more than 30 %.
+
+Both take turns, and each ratio is that of the medians of their rates, so that what the machine does beside counts for both. The ratios that
+are kept, in smoke.json, are those of a machine with two cores; `smoke.py --record` writes them anew.
+"""
+
+import json
+import pathlib
+import shutil
+import statistics
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+import harness  # noqa: E402
+
+import run  # noqa: E402
+
+KEPT = pathlib.Path(__file__).with_name("smoke.json")
+ROWS = [row for row in run.ROWS if row[0] in ("PUT 1 MiB", "GET 1 MiB", "PUT 4 KiB", "GET 4 KiB", "STAT", "LIST 1,000 keys", "DELETE, batches of 100")]
+CONNECTIONS, ROUNDS, SECONDS, FALL = 8, 5, 0.7, 0.30
+
+
+def ratio_of(servers, row):
+    name, operation, size, keys = row
+    rates = {server: [] for server in servers}
+    for turn in range(ROUNDS):
+        for key, server in servers.items():
+            prefix = f"{operation}{size}" + (f"t{turn}" if operation == "delete" else "")
+            if keys and (turn == 0 or operation == "delete"):
+                run.load(server, operation="fill", size=size, keys=keys, prefix=prefix, connections=CONNECTIONS)
+            result = run.load(server, operation=operation, size=size, keys=max(keys, 1), prefix=prefix, connections=CONNECTIONS, seconds=SECONDS)
+            assert result["errors"] == 0, f"{name}: {result['errors']} of its requests to {key} failed"
+            rates[key].append(run.rate(operation, result)[0])
+    return statistics.median(rates["holdfast"]) / statistics.median(rates["versitygw"])
+
+
+def main():
+    recording = sys.argv[1:] == ["--record"]
+    kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    directory = tempfile.mkdtemp(prefix="holdfast-smoke-")
+    servers = {"holdfast": harness.Daemon(directory, size="12G"), "versitygw": run.Versity(directory)}
+    found, fallen = {}, []
+    try:
+        for server in servers.values():
+            run.load(server, operation="bucket")
+        for row in ROWS:
+            bound = kept.get(row[0], 0) * (1 - FALL)
+            found[row[0]] = ratio_of(servers, row)
+            if found[row[0]] < bound and not recording:
+                found[row[0]] = max(found[row[0]], ratio_of(servers, row))  # once more: the machine may have been busy
+            print(f"{row[0]:24} {found[row[0]]:6.2f} times versitygw, kept {kept.get(row[0], 0):6.2f}", flush=True)
+            if found[row[0]] < bound:
+                fallen.append(row[0])
+    finally:
+        for server in servers.values():
+            server.process.kill()
+        shutil.rmtree(directory, ignore_errors=True)
+    if recording:
+        KEPT.write_text(json.dumps({name: round(value, 2) for name, value in found.items()}, indent=1) + "\n")
+    elif fallen:
+        sys.exit(f"slower by more than {FALL:.0%} beside versitygw: " + "; ".join(fallen))
+
+
+if __name__ == "__main__":
+    main()
