@@ -2,7 +2,7 @@
 include(GNUInstallDirs)
 install(TARGETS holdfastd holdfast RUNTIME DESTINATION bin)
 install(FILES systemd/holdfastd.service systemd/holdfastd.socket DESTINATION lib/systemd/system)
-install(DIRECTORY docs/ DESTINATION share/doc/holdfast FILES_MATCHING PATTERN "*.md")
+install(DIRECTORY docs/ DESTINATION share/doc/holdfast FILES_MATCHING PATTERN "*.md" PATTERN "*.svg")
 install(FILES README.md LICENSE DESTINATION share/doc/holdfast)
 install(DIRECTORY packaging/examples DESTINATION share/doc/holdfast)
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the named steps need: build, test. Does nothing, quickly, when all of it is there.
+# Installs what the named steps need: build, test, bench. Does nothing, quickly, when all of it is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -9,12 +9,14 @@ build=(g++ cmake ninja-build ccache pkg-config libboost1.81-dev libboost-json1.8
 test=(libgtest-dev python3 python3-venv clang-16 libclang-rt-16-dev tgt rclone restic s3cmd curl openssl
       etcd-server containerd runc containernetworking-plugins iproute2 iptables nftables socat conntrack busybox-static
       ca-certificates procps bc gcc libc6-dev faketime)
+bench=(python3-matplotlib)
 
 wanted=()
 for step in "$@"; do
   case $step in
     build) wanted+=("${build[@]}") ;;
     test) wanted+=("${test[@]}") ;;
+    bench) wanted+=("${bench[@]}") ;;
     *) echo "setup.sh: unknown step $step" >&2; exit 2 ;;
   esac
 done

@@ -31,6 +31,9 @@ echo "== sanitizer builds and fuzz targets"
 wait "$others" || { cat build/others.log; exit 1; }
 grep -E '_fuzz: ' build/others.log
 
+echo "== rates beside versitygw"
+HOLDFAST_BUILD=build/release /usr/bin/python3 tests/bench/smoke.py
+
 echo "== address and undefined behaviour sanitizers"
 ctest --test-dir build/asan --output-on-failure -L sanitize
 HOLDFAST_YEAR_SEEDS=5 build/asan/tests/policies_year_test

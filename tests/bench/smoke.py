@@ -1,10 +1,11 @@
 """Fails when Holdfast has become slower beside versitygw than it was: when the ratio of their rates has fallen by more than 30 %.
 
-Both take turns, and each ratio is that of the medians of their rates, so that what the machine does beside counts for both. The ratios that
-are kept, in smoke.json, are those of a machine with two cores; `smoke.py --record` writes them anew.
+Both take turns, and each ratio is that of the medians of their rates, so that what the machine does beside counts for both. Ratios depend on
+the number of cores, and are kept by it, in smoke.json; `smoke.py --record` writes those of this machine. Where none are kept, none can fall.
 """
 
 import json
+import os
 import pathlib
 import shutil
 import statistics
@@ -26,7 +27,7 @@ def ratio_of(servers, row):
     rates = {server: [] for server in servers}
     for turn in range(ROUNDS):
         for key, server in servers.items():
-            prefix = f"{operation}{size}" + (f"t{turn}" if operation == "delete" else "")
+            prefix = f"{operation}{size}" + (f"t{turn}" if operation in ("put", "delete") else "")
             if keys and (turn == 0 or operation == "delete"):
                 run.load(server, operation="fill", size=size, keys=keys, prefix=prefix, connections=CONNECTIONS)
             result = run.load(server, operation=operation, size=size, keys=max(keys, 1), prefix=prefix, connections=CONNECTIONS, seconds=SECONDS)
@@ -37,7 +38,9 @@ def ratio_of(servers, row):
 
 def main():
     recording = sys.argv[1:] == ["--record"]
-    kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    cores = str(os.cpu_count())
+    by_cores = json.loads(KEPT.read_text())
+    kept = by_cores.get(cores, {})
     directory = tempfile.mkdtemp(prefix="holdfast-smoke-")
     servers = {"holdfast": harness.Daemon(directory, size="12G"), "versitygw": run.Versity(directory)}
     found, fallen = {}, []
@@ -49,7 +52,7 @@ def main():
             found[row[0]] = ratio_of(servers, row)
             if found[row[0]] < bound and not recording:
                 found[row[0]] = max(found[row[0]], ratio_of(servers, row))  # once more: the machine may have been busy
-            print(f"{row[0]:24} {found[row[0]]:6.2f} times versitygw, kept {kept.get(row[0], 0):6.2f}", flush=True)
+            print(f"{row[0]:24} {found[row[0]]:6.2f} times versitygw, kept {kept.get(row[0], '-')} for {cores} cores", flush=True)
             if found[row[0]] < bound:
                 fallen.append(row[0])
     finally:
@@ -57,7 +60,8 @@ def main():
             server.process.kill()
         shutil.rmtree(directory, ignore_errors=True)
     if recording:
-        KEPT.write_text(json.dumps({name: round(value, 2) for name, value in found.items()}, indent=1) + "\n")
+        by_cores[cores] = {name: round(value, 2) for name, value in found.items()}
+        KEPT.write_text(json.dumps(by_cores, indent=1) + "\n")
     elif fallen:
         sys.exit(f"slower by more than {FALL:.0%} beside versitygw: " + "; ".join(fallen))
 
