@@ -24,6 +24,7 @@ struct PoolStatus {
   uint64_t segments = 0, free_segments = 0, journal_segments = 0, bulk_segments = 0;
   uint64_t visible_lsn = 0, applied_lsn = 0, groups = 0, records = 0, epoch_restarts = 0, device_sessions_lost = 0;
   uint64_t snapshot_lsn = 0;
+  uint64_t cache_max_bytes = 0, cache_bytes = 0, cache_hits = 0, cache_misses = 0;  // of bodies in memory
 };
 
 struct ScrubStatus {

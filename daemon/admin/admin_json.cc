@@ -58,7 +58,8 @@ json::object to_json(const PoolStatus& p) {
           {"segments", p.segments}, {"free_segments", p.free_segments}, {"journal_segments", p.journal_segments},
           {"bulk_segments", p.bulk_segments}, {"visible_lsn", p.visible_lsn}, {"applied_lsn", p.applied_lsn},
           {"commit_groups", p.groups}, {"records", p.records}, {"epoch_restarts", p.epoch_restarts},
-          {"device_sessions_lost", p.device_sessions_lost}, {"snapshot_lsn", p.snapshot_lsn}};
+          {"device_sessions_lost", p.device_sessions_lost}, {"snapshot_lsn", p.snapshot_lsn},
+          {"cache_max_bytes", p.cache_max_bytes}, {"cache_bytes", p.cache_bytes}, {"cache_hits", p.cache_hits}, {"cache_misses", p.cache_misses}};
 }
 
 json::object to_json(const ScrubStatus& s) {

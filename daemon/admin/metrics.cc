@@ -45,6 +45,10 @@ void render_pool(std::ostream& out, const PoolStatus& p) {
   gauge("epoch_restarts_total", p.epoch_restarts);
   gauge("device_sessions_lost_total", p.device_sessions_lost);
   gauge("time_unconfirmed", p.time_unconfirmed ? 1 : 0);
+  gauge("cache_max_bytes", p.cache_max_bytes);
+  gauge("cache_bytes", p.cache_bytes);
+  gauge("cache_hits_total", p.cache_hits);
+  gauge("cache_misses_total", p.cache_misses);
 }
 
 }  // namespace

@@ -79,6 +79,7 @@ PoolConfig read_pool(const YAML::Node& node) {
   read_map(node, "pools[]", {{"name", into(p.name, "name")},
                              {"device", into(p.device, "device")},
                              {"master_key_file", into(p.master_key_file, "master_key_file")},
+                             {"cache_mib", [&p](const YAML::Node& n) { into(p.cache_mib.emplace(), "cache_mib")(n); }},
                              {"iscsi", iscsi}});
   if (p.name.empty() || p.device.empty()) throw ConfigError{node.Mark(), "a pool needs \"name\" and \"device\""};
   return p;

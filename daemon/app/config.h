@@ -25,6 +25,7 @@ struct PoolConfig {
   std::string mutual_chap_secret_file;
   std::string initiator_name;
   bool header_digest = false;
+  std::optional<uint32_t> cache_mib;  // of bodies that were read; default: see PoolOpenOptions
 };
 
 struct Config {

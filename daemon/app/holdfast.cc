@@ -50,7 +50,7 @@ void add_pool_create(CLI::App& pool, CliContext& c) {
   create->callback([&c, p, size, clear] {
     c.run = [&c, p, size, clear]() -> Result<void> {
       uint64_t bytes = 0;
-      if (!parse_bytes(*size, bytes)) return error(Code::kInvalidArgument, "--size " + *size + " is not a size");
+      if (!parse_bytes(*size, bytes)) return error(Code::kInvalidArgument, "--size " + *size + " is not a size, such as 512M, 20G or 1.5T");
       if (!*clear && p->master_key_file.empty()) return error(Code::kInvalidArgument, "give --master-key-file, or ask for --no-encryption");
       HF_TRY(const std::string recovery, create_pool(*p, bytes, !*clear));
       if (c.json()) print_json(boost::json::object{{"pool", p->name}, {"recovery_key", recovery}});

@@ -54,7 +54,7 @@ void add_init_options(CLI::App& command, InitOptions& o) {
 Result<InitRequest> checked(const InitOptions& o) {
   InitRequest r = o.request;
   if (r.directory.empty() && !o.system) return error(Code::kInvalidArgument, "give --dir DIRECTORY or --system");
-  if (!parse_bytes(o.size, r.file_bytes)) return error(Code::kInvalidArgument, "--size " + o.size + " is not a size");
+  if (!parse_bytes(o.size, r.file_bytes)) return error(Code::kInvalidArgument, "--size " + o.size + " is not a size, such as 512M, 20G or 1.5T");
   if (!r.plain_http && (r.certificate_file.empty() || r.key_file.empty())) {
     return error(Code::kInvalidArgument, "give --certificate and --key, or ask for --plain-http");
   }

@@ -68,6 +68,7 @@ Result<std::unique_ptr<Pool>> open_pool(const Config& config, const PoolConfig& 
   open.rebuild_index = flags.rebuild_index;
   open.ignore_snapshots = flags.ignore_snapshots;
   open.holder = holder_text();
+  if (pool.cache_mib) open.cache_bytes = uint64_t{*pool.cache_mib} << 20;
   auto opened = Pool::open(std::move(device), open, clock, random);
   if (!opened) return std::unexpected(opened.error().with_context("pool \"" + pool.name + "\""));
   if ((*opened)->name() != pool.name) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <charconv>
 #include <cstdio>
 #include <iostream>
 
@@ -39,14 +40,19 @@ std::string bytes_text(uint64_t bytes) {
 }
 
 bool parse_bytes(const std::string& text, uint64_t& bytes) {
-  char suffix = 0;
+  constexpr std::string_view kUnits = "KMGTP";
+  constexpr double kMost = 9e18;  // below the largest that an integer holds
   double value = 0;
-  const int n = std::sscanf(text.c_str(), "%lf%c", &value, &suffix);
-  if (n < 1 || value <= 0) return false;
-  const std::string units = "KMGTP";
-  const size_t power = suffix == 0 ? 0 : units.find(static_cast<char>(std::toupper(suffix))) + 1;
-  if (suffix != 0 && power == 0) return false;
-  for (size_t i = 0; i < power; ++i) value *= 1024;
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (failed != std::errc() || !(value > 0)) return false;
+  std::string_view unit(end, text.data() + text.size());
+  if (!unit.empty()) {
+    const size_t power = kUnits.find(static_cast<char>(std::toupper(static_cast<unsigned char>(unit.front()))));
+    if (power == std::string_view::npos) return false;
+    for (size_t i = 0; i <= power; ++i) value *= 1024;
+    unit.remove_prefix(1);
+  }
+  if (!(unit.empty() || unit == "i" || unit == "iB") || value > kMost) return false;
   bytes = static_cast<uint64_t>(value);
   return true;
 }

@@ -14,7 +14,7 @@ void print_json(const boost::json::value& value);
 inline std::string dash(const std::string& text) { return text.empty() ? "-" : text; }
 // "1.5 GiB"
 std::string bytes_text(uint64_t bytes);
-// "512M", "10G", "1T", or plain bytes.
+// "512M", "10G", "10GiB", "1T", or plain bytes. False for anything else, whatever it begins with.
 bool parse_bytes(const std::string& text, uint64_t& bytes);
 
 // A bar on a terminal; elsewhere a line every ten per cent.

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <boost/json.hpp>
 #include <iostream>
 #include <thread>
@@ -18,6 +19,17 @@ struct PolicyArguments {
   bool wait = false;
 };
 
+// A policy may come before its cluster, as after a recovery, or name a wrong one.
+Result<void> note_absent_cluster(AdminClient& client, const std::string& policy) {
+  HF_TRY(const json::value made, client.call("GET", "/v1/policies/" + policy));
+  HF_TRY(const json::value there, client.call("GET", "/v1/clusters"));
+  const std::string cluster = text_at(made, "cluster");
+  const json::array& clusters = there.at("clusters").as_array();
+  if (std::any_of(clusters.begin(), clusters.end(), [&](const json::value& c) { return text_at(c, "name") == cluster; })) return {};
+  std::cerr << "note: there is no cluster \"" << cluster << "\" yet: runs of policy " << policy << " fail until it is added (holdfast cluster add)\n";
+  return {};
+}
+
 // Each file is one policy; what is wrong with one says where.
 Result<void> apply(const CliContext& c, const PolicyArguments& a) {
   AdminClient client = client_of(c);
@@ -27,6 +39,7 @@ Result<void> apply(const CliContext& c, const PolicyArguments& a) {
     if (!answer) return std::unexpected(answer.error().with_context(file));
     if (c.json()) print_json(*answer);
     else std::cout << "policy " << text_at(*answer, "name") << " applied\n";
+    HF_CHECK(note_absent_cluster(client, text_at(*answer, "name")));
   }
   return {};
 }

@@ -17,6 +17,7 @@ struct DeviceInfo {
   bool can_discard = false;
   // Room is found for a block when it is first written, or first after a discard, and the next flush waits for that to be noted down.
   bool sparse = false;
+  bool has_page_cache = false;  // the kernel keeps what was read, and read_cached() may find it
   // No other host can write it: by a reservation, or because it is a file. Otherwise its holder keeps a heartbeat on it.
   bool exclusive = false;
 };

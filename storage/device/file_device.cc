@@ -192,7 +192,7 @@ Result<std::unique_ptr<BlockDevice>> open_file_device(const std::string& path, c
     info.identity = block_identity(st.st_rdev);
   } else if (S_ISREG(st.st_mode)) {
     info.exclusive = true;
-    info.sparse = true;
+    info.sparse = info.has_page_cache = true;
     info.size_bytes = static_cast<uint64_t>(st.st_size);
     info.identity = "file:" + std::to_string(st.st_dev) + ":" + std::to_string(st.st_ino);
   } else {

@@ -102,12 +102,18 @@ Result<void> BodyReader::give(size_t extent, uint64_t block, uint64_t from, Muta
   const ExtentRef& e = ref_.extents[extent];
   const ByteSpan stored = buffer_.span().subspan((block - buffer_first_) * kBodyBlockBytes, block_size(e, block));
   if (ref_.wrapped_key.empty()) {
+    keep(extent, block, stored);
     std::memcpy(out.data(), stored.data() + from, out.size());
     return {};
   }
-  if (from == 0 && out.size() == stored.size()) return open_block(extent, block, stored, out);
+  if (from == 0 && out.size() == stored.size()) {
+    HF_CHECK(open_block(extent, block, stored, out));
+    keep(extent, block, out);
+    return {};
+  }
   Bytes plain(stored.size());
   HF_CHECK(open_block(extent, block, stored, plain));
+  keep(extent, block, plain);
   std::memcpy(out.data(), plain.data() + from, out.size());
   return {};
 }
@@ -121,6 +127,7 @@ Result<void> BodyReader::read_blocks(size_t extent, uint64_t first, MutableByteS
     MutableByteSpan stored = out.subspan(at, kBodyBlockBytes);
     HF_CHECK(check_block(extent, block, stored));
     if (!ref_.wrapped_key.empty()) HF_CHECK(open_block(extent, block, stored, stored));
+    keep(extent, block, stored);
   }
   return {};
 }
@@ -137,20 +144,39 @@ Result<bool> BodyReader::read_cached(uint64_t offset, MutableByteSpan out) {
     extent = extent_of(offset, extent);
     if (extent >= starts_.size()) return false;
     const ExtentRef& e = ref_.extents[extent];
-    const uint64_t inside = offset - starts_[extent], block = inside / kBodyBlockBytes;
-    if (inside >= e.data_bytes || inside % kBodyBlockBytes != 0 || out.size() < block_size(e, block)) return false;
-    HF_TRY(const bool has_table, load_table_cached(extent));
-    if (!has_table) return false;
-    // One block at a time, so that it is still in the processor's cache when it is checked and opened.
-    MutableByteSpan stored = out.first(block_size(e, block));
-    HF_TRY(const bool is_here, read_segment_cached(volume_, e.segment, e.offset_bytes + block * kBodyBlockBytes, stored));
-    if (!is_here) return false;
-    HF_CHECK(check_block(extent, block, stored));
-    if (!ref_.wrapped_key.empty()) HF_CHECK(open_block(extent, block, stored, stored));
-    offset += stored.size();
-    out = out.subspan(stored.size());
+    const uint64_t inside = offset - starts_[extent], block = inside / kBodyBlockBytes, from = inside % kBodyBlockBytes;
+    if (inside >= e.data_bytes) return false;
+    MutableByteSpan part = out.first(std::min<uint64_t>(out.size(), block_size(e, block) - from));
+    if (volume_.cache == nullptr || !volume_.cache->get(cache_place(extent, block), from, part)) {
+      HF_TRY(const bool is_here, read_block_cached(extent, block, part));
+      if (!is_here) return false;
+    }
+    offset += part.size();
+    out = out.subspan(part.size());
   }
   return true;
+}
+
+// What the kernel has. One block at a time, so that it is still in the processor's cache when it is checked and opened.
+Result<bool> BodyReader::read_block_cached(size_t extent, uint64_t block, MutableByteSpan out) {
+  const ExtentRef& e = ref_.extents[extent];
+  if (!volume_.device->info().has_page_cache || out.size() != block_size(e, block)) return false;
+  HF_TRY(const bool has_table, load_table_cached(extent));
+  if (!has_table) return false;
+  HF_TRY(const bool is_here, read_segment_cached(volume_, e.segment, e.offset_bytes + block * kBodyBlockBytes, out));
+  if (!is_here) return false;
+  HF_CHECK(check_block(extent, block, out));
+  if (!ref_.wrapped_key.empty()) HF_CHECK(open_block(extent, block, out, out));
+  return true;
+}
+
+CachePlace BodyReader::cache_place(size_t extent, uint64_t block) const {
+  const ExtentRef& e = ref_.extents[extent];
+  return {e.segment, static_cast<uint32_t>(e.offset_bytes + block * kBodyBlockBytes), e.generation};
+}
+
+void BodyReader::keep(size_t extent, uint64_t block, ByteSpan plain) {
+  if (volume_.cache != nullptr && volume_.cache->is_worth(ref_.size_bytes)) volume_.cache->put(cache_place(extent, block), plain);
 }
 
 Result<void> BodyReader::read(uint64_t offset, MutableByteSpan out) {

@@ -15,8 +15,8 @@ class BodyReader {
   // segment and the place when a block fails its check.
   Result<void> read(uint64_t offset_bytes, MutableByteSpan out);
 
-  // The same where nothing must be waited for: whole blocks, or what is left of the body, that are in memory. Else false, and nothing of
-  // `out` may be used.
+  // The same where nothing must be waited for: what is in the volume's cache, or whole blocks of which the kernel has the pages. Else false,
+  // and nothing of `out` may be used.
   Result<bool> read_cached(uint64_t offset_bytes, MutableByteSpan out);
 
   // Reads and checks every block (CRC and table; needs no key). For scrubbing and for the log's tail.
@@ -33,6 +33,9 @@ class BodyReader {
   Result<void> load_table(size_t extent);
   Result<bool> load_table_cached(size_t extent);
   Result<void> take_table(size_t extent, const TablePlace& place, ByteSpan raw);
+  Result<bool> read_block_cached(size_t extent, uint64_t block, MutableByteSpan out);
+  CachePlace cache_place(size_t extent, uint64_t block) const;
+  void keep(size_t extent, uint64_t block, ByteSpan plain);
   size_t extent_of(uint64_t offset_bytes, size_t from) const;
   // Reads blocks [first, last] of the extent into buffer_ and checks their CRCs.
   Result<void> load_blocks(size_t extent, uint64_t first, uint64_t last);

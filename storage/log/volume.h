@@ -8,6 +8,7 @@
 #include "storage/device/block_device.h"
 #include "storage/log/allocator.h"
 #include "storage/log/layout.h"
+#include "storage/log/read_cache.h"
 #include "storage/log/record.h"
 
 namespace holdfast {
@@ -19,6 +20,7 @@ struct Volume {
   std::optional<SecretKey> pool_key;  // none on a pool without encryption
   Random* random = nullptr;
   Allocator* allocator = nullptr;
+  ReadCache* cache = nullptr;  // none: the kernel has one
 
   bool encrypted() const { return pool_key.has_value(); }
 };

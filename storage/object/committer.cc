@@ -179,7 +179,7 @@ void Committer::commit_loop() {
       continue;
     }
     if (queue_.empty()) return;  // stopping, and nothing waits
-    applied_changed_.wait(lock, [&] { return to_apply_.size() < kMaxUnapplied; });
+    applied_changed_.wait(lock, [&] { return stopping_ || to_apply_.size() < kMaxUnapplied; });
     std::deque<Waiter*> batch = take_batch(lock);
     lock.unlock();
     commit_batch(std::move(batch));

@@ -35,6 +35,7 @@ struct PoolOpenOptions {
   bool moved_device = false;              // the pool was copied to this device on purpose
   bool host_lock = true;                  // one opening of a pool on this host; off in tests that hold copies
   HeartbeatTiming heartbeat;
+  std::optional<uint64_t> cache_bytes;    // of bodies in memory; default: 256 MiB, none on files, which the kernel caches
   bool background = true;                 // checkpoints, compaction, reclaiming; off in tests that count writes
 };
 
@@ -60,6 +61,8 @@ class Pool {
   Clock& clock() { return clock_; }
   Random& random() { return random_; }
   PoolTime& time() { return time_; }
+  // Nothing where there is none.
+  ReadCache::Statistics cache_statistics() const { return cache_ ? cache_->statistics() : ReadCache::Statistics{}; }
   BulkStream& put_stream() { return put_stream_; }
   BulkStream& compaction_stream() { return compaction_stream_; }
   // The key and identity of a journal segment; cached, since every small read needs one.
@@ -93,6 +96,7 @@ class Pool {
   Result<void> check_identity(const PoolOpenOptions& options);
   Result<void> hold_device(const PoolOpenOptions& options);
   Result<void> load_key(const PoolOpenOptions& options);
+  void make_cache(const PoolOpenOptions& options);
   Result<void> take_epoch(const PoolOpenOptions& options);
   Result<void> open_index(JournalReader& journal, const PoolOpenOptions& options);
   Result<bool> index_agrees(JournalReader& journal);
@@ -109,6 +113,7 @@ class Pool {
   Superblock superblock_;
   Volume volume_;
   std::unique_ptr<Allocator> allocator_;
+  std::unique_ptr<ReadCache> cache_;
   std::unique_ptr<Index> index_;
   Overlay overlay_;
   std::unique_ptr<Catalog> catalog_;

@@ -58,6 +58,7 @@ Result<std::unique_ptr<Pool>> Pool::open(std::unique_ptr<BlockDevice> device, co
   p.volume_.random = &random;
   p.allocator_ = std::make_unique<Allocator>(layout, p.superblock_.epoch + 1);
   p.volume_.allocator = p.allocator_.get();
+  p.make_cache(options);
   p.catalog_ = std::make_unique<Catalog>(p.volume_.pool_key);
   p.journal_ = std::make_unique<JournalWriter>(p.volume_, p.superblock_);
 
@@ -85,6 +86,14 @@ Result<std::unique_ptr<Pool>> Pool::open(std::unique_ptr<BlockDevice> device, co
     spdlog::error("pool {} is read-only: {}", p.name(), p.read_only_);
   }
   return pool;
+}
+
+void Pool::make_cache(const PoolOpenOptions& options) {
+  constexpr uint64_t kDefaultBytes = 256 << 20;
+  const uint64_t bytes = options.cache_bytes.value_or(device_->info().has_page_cache ? 0 : kDefaultBytes);
+  if (bytes == 0) return;
+  cache_ = std::make_unique<ReadCache>(bytes);
+  volume_.cache = cache_.get();
 }
 
 // A copy of a LUN holds the pool as it was: serving it beside, or instead of, the original loses what came after.

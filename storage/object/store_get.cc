@@ -90,11 +90,21 @@ class StoreReader final : public ObjectReader {
     HF_TRY(const SegmentContext context, pool_.segment_context(home.segment, home.generation));
     AlignedBuffer raw(record_room());
     HF_CHECK(read_segment(pool_.volume(), home.segment, record_from(), raw.span()));
-    return open_inline(context, raw.span());
+    HF_CHECK(open_inline(context, raw.span()));
+    if (ReadCache* cache = pool_.volume().cache) cache->put({home.segment, home.offset_bytes, home.generation}, inline_body_);
+    return {};
   }
 
   Result<bool> load_inline_now() {
     const RecordAddress& home = version_->home;
+    if (ReadCache* cache = pool_.volume().cache) {
+      Bytes body(info_.size_bytes);
+      if (cache->get({home.segment, home.offset_bytes, home.generation}, 0, body)) {
+        inline_body_ = std::move(body);
+        return true;
+      }
+    }
+    if (!pool_.volume().device->info().has_page_cache) return false;
     const auto context = pool_.cached_segment_context(home.segment, home.generation);
     if (!context) return false;
     Bytes raw(record_room());

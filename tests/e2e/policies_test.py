@@ -200,6 +200,7 @@ class PoliciesTest(ClusterTest):
         self.assertIn("cannot read /nowhere", self.daemon.cli("policy", "apply", "/nowhere", check=False).stderr)
         unknown = self.apply(good, cluster="nobody")
         self.assertIn("applied", unknown.stdout)
+        self.assertIn('there is no cluster "nobody" yet', unknown.stderr)
         run = self.run_now(check=False)
         self.assertEqual(("failed", 'cluster "nobody" is not registered'), (run["state"], run["reason"]))
         unwell = self.daemon.cli("status", check=False)

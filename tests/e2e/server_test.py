@@ -7,12 +7,14 @@ import http.client
 import io
 import json
 import os
+import pathlib
 import re
 import signal
 import socket
 import ssl
 import stat
 import subprocess
+import tempfile
 import unittest
 
 import boto3
@@ -258,6 +260,14 @@ class ConfigurationTest(unittest.TestCase):
             done = self.stage.daemon.cli("bucket", "create", name, check=False)
             self.assertEqual(1, done.returncode)
             self.assertIn(f'"{name}" is no name of a bucket', done.stderr)
+
+    def test_a_size_is_understood_whole(self):
+        for size in ("20Gx", "20GG", "G", "-1G", "1e300", "20 G"):
+            with self.subTest(size=size), tempfile.TemporaryDirectory() as directory:
+                said = subprocess.run([str(HOLDFAST), "init", "--dir", f"{directory}/run", "--plain-http", "--listen", "127.0.0.1:1", f"--size={size}"], capture_output=True, text=True)
+                self.assertEqual(1, said.returncode)
+                self.assertIn("is not a size", said.stderr)
+                self.assertFalse(pathlib.Path(directory, "run").exists())
 
     def test_an_init_that_fails_leaves_nothing_in_the_way(self):
         directory = self.stage.directory / "later"

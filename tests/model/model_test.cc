@@ -75,6 +75,8 @@ class Session {
     o.segments = 160;
     o.prompt = seed % 3 == 0;
     o.sparse = seed % 5 < 2;
+    o.page_cache = seed % 6 != 0;
+    o.cache_bytes = seed % 2 == 0 ? 1 << 20 : 0;
     return o;
   }
 

@@ -36,6 +36,7 @@ Result<void> SimDevice::read(uint64_t offset, MutableByteSpan out) {
 }
 
 Result<bool> SimDevice::read_cached(uint64_t offset, MutableByteSpan out) {
+  if (!info_.has_page_cache) return false;
   HF_CHECK(read(offset, out));
   return true;
 }

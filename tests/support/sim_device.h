@@ -51,6 +51,7 @@ class SimDevice final : public BlockDevice {
   Bytes image() const;
   void flip_bit(uint64_t offset, int bit);
   void set_sparse(bool sparse) { info_.sparse = sparse; }  // not while it is used
+  void set_page_cache(bool has) { info_.has_page_cache = has; }  // likewise
   // What the device says it is; not while it is used.
   void rename(const std::string& name, const std::string& identity);
 

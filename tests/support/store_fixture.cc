@@ -32,6 +32,7 @@ StoreFixture::StoreFixture(const StoreOptions& options)
     : options_(options), random_(options.seed), master_(fixed_key(1)), recovery_(fixed_key(2)) {
   device_ = std::make_unique<SimDevice>(kHeaderAreaBytes + options.segments * options.segment_bytes);
   device_->set_sparse(options.sparse);
+  device_->set_page_cache(options.page_cache);
   used_ = device_.get();
   format();
 }
@@ -56,6 +57,7 @@ StoreFixture::StoreFixture(const StoreOptions& options, Bytes image)
     : options_(options), random_(options.seed + 7919), master_(fixed_key(1)), recovery_(fixed_key(2)) {
   device_ = std::make_unique<SimDevice>(std::move(image));
   device_->set_sparse(options.sparse);
+  device_->set_page_cache(options.page_cache);
   used_ = device_.get();
 }
 
@@ -67,6 +69,7 @@ Result<void> StoreFixture::open(bool accept_loss, bool rebuild) {
   open.rebuild_index = rebuild;
   open.holder = "test";
   open.background = false;
+  open.cache_bytes = options_.cache_bytes;
   open.host_lock = false;
   using std::chrono::milliseconds;
   open.heartbeat = {.beat = milliseconds(10), .watch = milliseconds(100), .claim = milliseconds(20), .stale = milliseconds(60000)};

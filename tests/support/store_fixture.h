@@ -43,6 +43,8 @@ struct StoreOptions {
   bool encrypted = true;
   uint64_t seed = 1;
   bool sparse = false;  // the device
+  bool page_cache = true;    // likewise
+  uint64_t cache_bytes = 0;  // of the pool's own
   bool prompt = false;  // put() and get() by PromptStore, where it takes them
 };
 
