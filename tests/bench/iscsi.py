@@ -22,7 +22,7 @@ COMMAND_KIB, DEPTH = 512, 16  # as storage/device/iscsi_device.cc
 def raw(target):
     done = subprocess.run([str(harness.BUILD / "tests" / "raw_iscsi"), "--portal", f"{target.address}:{target.port}", "--target", target.name,
                            "--user", target.user, "--secret-file", str(target.secret_file), "--command-kib", str(COMMAND_KIB),
-                           "--depth", str(DEPTH), "--seconds", str(SECONDS)], capture_output=True, text=True)
+                           "--depth", str(DEPTH), "--seconds", str(SECONDS), "--header-digest"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return float(done.stdout)
 

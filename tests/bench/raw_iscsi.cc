@@ -22,6 +22,7 @@ struct Options {
   uint32_t command_kib = 512;
   int depth = 16;
   double seconds = 3;
+  bool header_digest = false;
 };
 
 struct FreeContext {
@@ -38,6 +39,7 @@ class Writer {
     iscsi_set_session_type(context(), ISCSI_SESSION_NORMAL);
     iscsi_set_targetname(context(), o.target.c_str());
     iscsi_set_noautoreconnect(context(), 1);
+    iscsi_set_header_digest(context(), o.header_digest ? ISCSI_HEADER_DIGEST_CRC32C : ISCSI_HEADER_DIGEST_NONE);
     if (!o.user.empty()) iscsi_set_initiator_username_pwd(context(), o.user.c_str(), secret.c_str());
     if (iscsi_full_connect_sync(context(), o.portal.c_str(), o.lun) != 0) throw std::runtime_error(iscsi_get_error(context()));
     scsi_task* task = iscsi_readcapacity16_sync(context(), o.lun);
@@ -105,6 +107,7 @@ int main(int argc, char** argv) {
   app.add_option("--command-kib", o.command_kib);
   app.add_option("--depth", o.depth);
   app.add_option("--seconds", o.seconds);
+  app.add_flag("--header-digest", o.header_digest);
   CLI11_PARSE(app, argc, argv);
   try {
     std::printf("%.1f\n", Writer(o).mib_per_second());
