@@ -6,19 +6,27 @@ namespace holdfast::s3 {
 
 namespace {
 
-S3Result<PutRequest> put_request(const Call& call, Attributes attributes, const TakenBody& body) {
+// A body that has been taken and checked, with everything the store wants to know of it.
+struct ReadyPut {
+  Bucket bucket;
   PutRequest request;
-  request.bucket = call.bucket();
-  request.key = call.key();
-  request.attributes = std::move(attributes);
-  request.etag = body.etag;
-  request.checksum = body.checksum;
-  HF_TRY(request.conditions, write_conditions(call));
-  return request;
+  std::unique_ptr<BodySink> sink;
+};
+
+S3Result<ReadyPut> ready_put(const Call& call, Attributes attributes, TakenBody body) {
+  ReadyPut put;
+  HF_TRY(put.bucket, call.buckets().bucket(call.bucket()));
+  put.request.bucket = call.bucket();
+  put.request.key = call.key();
+  put.request.attributes = std::move(attributes);
+  put.request.etag = body.etag;
+  put.request.checksum = body.checksum;
+  HF_TRY(put.request.conditions, write_conditions(call));
+  put.sink = std::move(body.sink);
+  return put;
 }
 
-S3Result<HttpResponse> put_answer(const Call& call, const ObjectInfo& made) {
-  HF_TRY(const Bucket bucket, call.buckets().bucket(call.bucket()));
+HttpResponse put_answer(const Call& call, const Bucket& bucket, const ObjectInfo& made) {
   HttpResponse response;
   response.headers.add("ETag", quoted(made.etag));
   response.headers.add("x-amz-object-size", std::to_string(made.size_bytes));
@@ -28,10 +36,14 @@ S3Result<HttpResponse> put_answer(const Call& call, const ObjectInfo& made) {
   return response;
 }
 
+S3Result<HttpResponse> commit(const Call& call, ReadyPut put) {
+  HF_TRY(const ObjectInfo made, call.objects().put(std::move(put.request), std::move(put.sink)));
+  return put_answer(call, put.bucket, made);
+}
+
 S3Result<HttpResponse> commit_object(const Call& call, Attributes attributes, TakenBody body) {
-  HF_TRY(PutRequest request, put_request(call, std::move(attributes), body));
-  HF_TRY(const ObjectInfo made, call.objects().put(std::move(request), std::move(body.sink)));
-  return put_answer(call, made);
+  HF_TRY(ReadyPut put, ready_put(call, std::move(attributes), std::move(body)));
+  return commit(call, std::move(put));
 }
 
 S3Result<HttpResponse> commit_part(const Call& call, const Upload& upload, uint32_t number, TakenBody body) {
@@ -76,29 +88,20 @@ S3Result<std::pair<Upload, std::shared_ptr<BodyIntake>>> prepare_part(std::share
 }
 
 // A small object in one go: its body is here already.
-struct SmallPut {
-  PutRequest request;
-  std::unique_ptr<BodySink> sink;
-};
-
-S3Result<SmallPut> take_small(std::shared_ptr<const Call> call, ByteSpan raw, const BodyIntake::OpenSink& open) {
+S3Result<ReadyPut> take_small(std::shared_ptr<const Call> call, ByteSpan raw, const BodyIntake::OpenSink& open) {
   HF_TRY(auto prepared, prepare_object(call, open));
   HF_CHECK(prepared.second->feed(raw));
   HF_TRY(TakenBody body, prepared.second->finish());
-  SmallPut put;
-  HF_TRY(put.request, put_request(*call, std::move(prepared.first), body));
-  put.sink = std::move(body.sink);
-  return put;
+  return ready_put(*call, std::move(prepared.first), std::move(body));
 }
 
 S3Result<HttpResponse> put_small(std::shared_ptr<const Call> call, ByteSpan raw) {
-  HF_TRY(SmallPut put, take_small(call, raw, store_sink(*call)));
-  HF_TRY(const ObjectInfo made, call->objects().put(std::move(put.request), std::move(put.sink)));
-  return put_answer(*call, made);
+  HF_TRY(ReadyPut put, take_small(call, raw, store_sink(*call)));
+  return commit(*call, std::move(put));
 }
 
 // Nothing: the store would have to wait.
-std::optional<S3Result<SmallPut>> take_small_now(std::shared_ptr<const Call> call, ByteSpan raw) {
+std::optional<S3Result<ReadyPut>> take_small_now(std::shared_ptr<const Call> call, ByteSpan raw) {
   PromptStore* const prompt = call->services->prompt;
   if (prompt == nullptr) return std::nullopt;
   bool waits = false;
@@ -113,14 +116,14 @@ std::optional<S3Result<SmallPut>> take_small_now(std::shared_ptr<const Call> cal
   return taken;
 }
 
-boost::asio::awaitable<S3Result<HttpResponse>> put_soon(std::shared_ptr<const Call> call, std::shared_ptr<SmallPut> put) {
+boost::asio::awaitable<S3Result<HttpResponse>> put_soon(std::shared_ptr<const Call> call, std::shared_ptr<ReadyPut> put) {
   const auto start = [call, put](PromptStore::PutDone done) {
     call->services->prompt->put_soon(std::move(put->request), std::move(put->sink), std::move(done));
   };
   Result<ObjectInfo> made = co_await completion_of<Result<ObjectInfo>>(start);
   S3Result<HttpResponse> answer;
   if (made) {
-    answer = put_answer(*call, *made);
+    answer = put_answer(*call, put->bucket, *made);
   } else {
     answer = std::unexpected(S3Error(made.error()));
   }
@@ -138,10 +141,10 @@ boost::asio::awaitable<S3Result<void>> put_small_object(std::shared_ptr<Call> ca
     result = s3_fail("IncompleteBody");
     co_return result;
   }
-  std::optional<S3Result<SmallPut>> taken = take_small_now(call, *raw);
+  std::optional<S3Result<ReadyPut>> taken = take_small_now(call, *raw);
   S3Result<HttpResponse> response;
   if (taken && *taken) {
-    auto put = std::make_shared<SmallPut>(std::move(**taken));
+    auto put = std::make_shared<ReadyPut>(std::move(**taken));
     response = co_await put_soon(call, put);
   } else if (taken) {
     response = std::unexpected(taken->error());

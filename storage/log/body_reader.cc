@@ -101,20 +101,17 @@ Result<void> BodyReader::open_block(size_t extent, uint64_t block, ByteSpan stor
 Result<void> BodyReader::give(size_t extent, uint64_t block, uint64_t from, MutableByteSpan out) {
   const ExtentRef& e = ref_.extents[extent];
   const ByteSpan stored = buffer_.span().subspan((block - buffer_first_) * kBodyBlockBytes, block_size(e, block));
-  if (ref_.wrapped_key.empty()) {
-    keep(extent, block, stored);
-    std::memcpy(out.data(), stored.data() + from, out.size());
-    return {};
+  const bool whole = from == 0 && out.size() == stored.size();
+  Bytes opened;
+  ByteSpan plain = stored;
+  if (!ref_.wrapped_key.empty()) {
+    if (!whole) opened.resize(stored.size());
+    const MutableByteSpan into = whole ? out : MutableByteSpan(opened);
+    HF_CHECK(open_block(extent, block, stored, into));
+    plain = into;
   }
-  if (from == 0 && out.size() == stored.size()) {
-    HF_CHECK(open_block(extent, block, stored, out));
-    keep(extent, block, out);
-    return {};
-  }
-  Bytes plain(stored.size());
-  HF_CHECK(open_block(extent, block, stored, plain));
   keep(extent, block, plain);
-  std::memcpy(out.data(), plain.data() + from, out.size());
+  if (plain.data() != out.data()) std::memcpy(out.data(), plain.data() + from, out.size());
   return {};
 }
 

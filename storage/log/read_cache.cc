@@ -30,15 +30,20 @@ bool ReadCache::get(const CachePlace& place, size_t from, MutableByteSpan out) {
 }
 
 void ReadCache::put(const CachePlace& place, ByteSpan bytes) {
-  Entry entry{place, std::make_shared<const Bytes>(bytes.begin(), bytes.end())};
-  const uint64_t cost = cost_of(entry), room = max_bytes_ / kShards;
+  const uint64_t cost = bytes.size() + kEntryBytes, room = max_bytes_ / kShards;
   if (cost > room) return;
-  std::list<Entry> gone;  // ends after the lock
   Shard& shard = shard_of(place);
+  {
+    // Who reads a block in small pieces brings it with each of them: it is copied once.
+    std::lock_guard lock(shard.mutex);
+    if (shard.places.contains(place)) return;
+  }
+  Entry entry{place, std::make_shared<const Bytes>(bytes.begin(), bytes.end())};
+  std::list<Entry> gone;  // ends after the lock
   std::lock_guard lock(shard.mutex);
   if (shard.places.contains(place)) return;
   while (shard.bytes + cost > room) {
-    shard.bytes -= cost_of(shard.entries.back());
+    shard.bytes -= shard.entries.back().bytes->size() + kEntryBytes;
     shard.places.erase(shard.entries.back().place);
     gone.splice(gone.begin(), shard.entries, std::prev(shard.entries.end()));
   }

@@ -55,7 +55,6 @@ class ReadCache {
     uint64_t bytes = 0, hits = 0, misses = 0;
   };
   Shard& shard_of(const CachePlace& place) { return shards_[Hash()(place) % kShards]; }
-  static uint64_t cost_of(const Entry& e) { return e.bytes->size() + kEntryBytes; }
 
   const uint64_t max_bytes_;
   std::array<Shard, kShards> shards_;

@@ -92,10 +92,19 @@ Result<void> Committer::commit(CommitRequest request) {
   }
   Waiter waiter;
   waiter.request = &request;
-  std::unique_lock lock(mutex_);
+  return wait_in_queue(waiter);
+}
+
+Result<void> Committer::enter_queue(Waiter& waiter) {
   if (stopping_) return error(Code::kUnavailable, Subject::kPool, "the pool is closing");
   queue_.push_back(&waiter);
   work_.notify_one();
+  return {};
+}
+
+Result<void> Committer::wait_in_queue(Waiter& waiter) {
+  std::unique_lock lock(mutex_);
+  HF_CHECK(enter_queue(waiter));
   waiter.changed.wait(lock, [&] { return waiter.done; });
   return std::move(waiter.result);
 }
@@ -105,25 +114,19 @@ void Committer::submit(CommitRequest request, Done done) {
   waiter->submitted = std::move(request);
   waiter->request = &waiter->submitted;
   waiter->tell = std::move(done);
-  std::unique_lock lock(mutex_);
-  if (!stopping_) {
-    queue_.push_back(waiter.release());
-    work_.notify_one();
-    return;
+  Result<void> entered;
+  {
+    std::lock_guard lock(mutex_);
+    entered = enter_queue(*waiter);
+    if (entered) (void)waiter.release();
   }
-  lock.unlock();
-  waiter->tell(error(Code::kUnavailable, Subject::kPool, "the pool is closing"));
+  if (!entered) waiter->tell(std::move(entered));
 }
 
 Result<void> Committer::run_exclusive(std::function<Result<void>()> work) {
   Waiter waiter;
   waiter.exclusive = &work;
-  std::unique_lock lock(mutex_);
-  if (stopping_) return error(Code::kUnavailable, Subject::kPool, "the pool is closing");
-  queue_.push_back(&waiter);
-  work_.notify_one();
-  waiter.changed.wait(lock, [&] { return waiter.done; });
-  return std::move(waiter.result);
+  return wait_in_queue(waiter);
 }
 
 Result<void> Committer::settle() {

@@ -75,6 +75,8 @@ class Committer {
   struct Waiter;
   struct Group;
 
+  Result<void> enter_queue(Waiter& waiter);  // with mutex_ held
+  Result<void> wait_in_queue(Waiter& waiter);
   void commit_loop();
   void apply_loop();
   std::deque<Waiter*> take_batch(std::unique_lock<std::mutex>& lock);

@@ -27,19 +27,18 @@ class StoreReader final : public ObjectReader {
       copy_inline(offset, out);
       return {};
     }
-    while (!out.empty()) {
-      const PartRange range = part_of(offset, out.size());
-      if (range.size_bytes == 0) return error(Code::kCorrupt, Subject::kBody, "an object has fewer bytes than its record says");
-      HF_CHECK(reader_->read(range.from_bytes, out.first(range.size_bytes)));
-      offset += range.size_bytes;
-      out = out.subspan(range.size_bytes);
-    }
+    HF_CHECK(each_part(offset, out, [this](uint64_t from, MutableByteSpan part) -> Result<bool> {
+      HF_CHECK(reader_->read(from, part));
+      return true;
+    }));
     return {};
   }
 
   Result<bool> read_now(uint64_t offset, MutableByteSpan out) override {
     if (offset + out.size() > info_.size_bytes) return error(Code::kInternal, Subject::kBody, "read past an object's end");
-    if (!version_->is_inline) return read_parts_now(offset, out);
+    if (!version_->is_inline) {
+      return each_part(offset, out, [this](uint64_t from, MutableByteSpan part) { return reader_->read_cached(from, part); });
+    }
     if (!has_inline_body()) {
       HF_TRY(const bool is_here, load_inline_now());
       if (!is_here) return false;
@@ -49,29 +48,24 @@ class StoreReader final : public ObjectReader {
   }
 
  private:
-  struct PartRange {
-    uint64_t from_bytes, size_bytes;
-  };
-  // The next bytes that lie in one part, for which reader_ is made.
-  PartRange part_of(uint64_t offset, uint64_t wanted_bytes) {
-    const auto next = std::upper_bound(starts_.begin(), starts_.end(), offset);
-    const auto index = static_cast<size_t>(next - starts_.begin()) - 1;
-    if (!reader_ || index != reader_part_) {
-      reader_ = std::make_unique<BodyReader>(pool_.volume(), version_->parts[index].body);
-      reader_part_ = index;
-    }
-    const uint64_t inside = offset - starts_[index];
-    return {inside, std::min<uint64_t>(wanted_bytes, version_->parts[index].body.size_bytes - inside)};
-  }
-
-  Result<bool> read_parts_now(uint64_t offset, MutableByteSpan out) {
+  // Calls `read(offset in the part, bytes of out)` for each part that the range touches, with reader_ made for it, until one says false.
+  template <typename Read>
+  Result<bool> each_part(uint64_t offset, MutableByteSpan out, const Read& read) {
     while (!out.empty()) {
-      const PartRange range = part_of(offset, out.size());
-      if (range.size_bytes == 0) return false;
-      HF_TRY(const bool is_here, reader_->read_cached(range.from_bytes, out.first(range.size_bytes)));
-      if (!is_here) return false;
-      offset += range.size_bytes;
-      out = out.subspan(range.size_bytes);
+      const auto next = std::upper_bound(starts_.begin(), starts_.end(), offset);
+      const auto index = static_cast<size_t>(next - starts_.begin()) - 1;
+      const BodyRef& body = version_->parts[index].body;
+      if (!reader_ || index != reader_part_) {
+        reader_ = std::make_unique<BodyReader>(pool_.volume(), body);
+        reader_part_ = index;
+      }
+      const uint64_t inside = offset - starts_[index];
+      const uint64_t n = std::min<uint64_t>(out.size(), body.size_bytes - inside);
+      if (n == 0) return error(Code::kCorrupt, Subject::kBody, "an object has fewer bytes than its record says");
+      HF_TRY(const bool is_read, read(inside, out.first(n)));
+      if (!is_read) return false;
+      offset += n;
+      out = out.subspan(n);
     }
     return true;
   }
@@ -81,6 +75,7 @@ class StoreReader final : public ObjectReader {
     std::copy_n(inline_body_.begin() + static_cast<ptrdiff_t>(offset), out.size(), out.begin());
   }
 
+  CachePlace cache_place() const { return {version_->home.segment, version_->home.offset_bytes, version_->home.generation}; }
   // The record in whole sectors.
   uint64_t record_from() const { return version_->home.offset_bytes / 512 * 512; }
   size_t record_room() const { return align_up(version_->home.offset_bytes + version_->home.total_bytes, 512) - record_from(); }
@@ -91,7 +86,7 @@ class StoreReader final : public ObjectReader {
     AlignedBuffer raw(record_room());
     HF_CHECK(read_segment(pool_.volume(), home.segment, record_from(), raw.span()));
     HF_CHECK(open_inline(context, raw.span()));
-    if (ReadCache* cache = pool_.volume().cache) cache->put({home.segment, home.offset_bytes, home.generation}, inline_body_);
+    if (ReadCache* cache = pool_.volume().cache) cache->put(cache_place(), inline_body_);
     return {};
   }
 
@@ -99,7 +94,7 @@ class StoreReader final : public ObjectReader {
     const RecordAddress& home = version_->home;
     if (ReadCache* cache = pool_.volume().cache) {
       Bytes body(info_.size_bytes);
-      if (cache->get({home.segment, home.offset_bytes, home.generation}, 0, body)) {
+      if (cache->get(cache_place(), 0, body)) {
         inline_body_ = std::move(body);
         return true;
       }

@@ -16,7 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 import harness  # noqa: E402
 
 from measures import peak_mib  # noqa: E402
-from run import load  # noqa: E402
+from run import faultless, load  # noqa: E402
 
 SECONDS = float(os.environ.get("HOLDFAST_BENCH_SECONDS", "4"))
 OBJECTS = [int(n) for n in os.environ.get("HOLDFAST_GROWTH_OBJECTS", "1000,100000,1000000,10000000").split(",")]
@@ -45,6 +45,11 @@ def rebuild(daemon):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def figures(daemon, **options):
+    r = faultless(daemon, seconds=SECONDS, **options)
+    return {"rate": r["operations_s"], **{k: r[k] for k in ("p50_ms", "p99_ms", "p999_ms")}}
+
+
 def with_objects(daemon, count, added, prefix):
     """The figures with `count` objects in the pool, the last `added` of them under `prefix`."""
     load(daemon, operation="fill", size=100, keys=added, prefix=prefix, connections=64)
@@ -52,9 +57,7 @@ def with_objects(daemon, count, added, prefix):
     for operation, _ in OPERATIONS:
         # New keys among those that are there.
         names = {"prefix": f"{prefix}/new"} if operation == "put" else {"prefix": prefix, "keys": added}
-        r = load(daemon, operation=operation, size=100, connections=8, seconds=SECONDS, **names)
-        assert r["errors"] == 0, f"{operation} with {count} objects: {r['errors']} errors"
-        found[operation] = {"rate": r["operations_s"], **{k: r[k] for k in ("p50_ms", "p99_ms", "p999_ms")}}
+        found[operation] = figures(daemon, operation=operation, size=100, connections=8, **names)
     found["peak_rss_mib"] = peak_mib(daemon.process.pid)
     daemon.stop()
     found["start_s"] = timed(daemon.start)
@@ -69,9 +72,7 @@ def with_connections(daemon, count, prefix, keys):
     found = {"connections": count}
     for operation in ("put", "get"):
         names = {"prefix": f"c{count}"} if operation == "put" else {"prefix": prefix, "keys": keys}
-        r = load(daemon, operation=operation, size=4096 if operation == "put" else 100, connections=count, seconds=SECONDS, **names)
-        assert r["errors"] == 0, f"{operation} on {count} connections: {r['errors']} errors"
-        found[operation] = {"rate": r["operations_s"], **{k: r[k] for k in ("p50_ms", "p99_ms", "p999_ms")}}
+        found[operation] = figures(daemon, operation=operation, size=4096 if operation == "put" else 100, connections=count, **names)
     found["peak_rss_mib"] = peak_mib(daemon.process.pid)
     return found
 

@@ -12,7 +12,7 @@ import tempfile
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 import harness  # noqa: E402
 
-from run import MIB, load  # noqa: E402
+from run import MIB, faultless, load  # noqa: E402
 
 ROUNDS = 3
 SECONDS = float(os.environ.get("HOLDFAST_BENCH_SECONDS", "4"))
@@ -28,15 +28,11 @@ def raw(target):
 
 
 def put(daemon, turn, connections):
-    r = load(daemon, operation="put", size=64 * MIB, connections=connections, seconds=SECONDS, prefix=f"t{turn}c{connections}")
-    assert r["errors"] == 0, f"{r['errors']} uploads failed"
-    return r["mib_s"]
+    return faultless(daemon, operation="put", size=64 * MIB, connections=connections, seconds=SECONDS, prefix=f"t{turn}c{connections}")["mib_s"]
 
 
 def get(daemon, size, keys, prefix):
-    r = load(daemon, operation="get", size=size, keys=keys, connections=8, seconds=SECONDS, prefix=prefix)
-    assert r["errors"] == 0, f"{r['errors']} downloads failed"
-    return r
+    return faultless(daemon, operation="get", size=size, keys=keys, connections=8, seconds=SECONDS, prefix=prefix)
 
 
 def main():

@@ -45,6 +45,13 @@ def load(server, **options):
     return json.loads(done.stdout) if done.stdout else None
 
 
+def faultless(server, **options):
+    """As load(), of a measurement: no request may fail."""
+    result = load(server, **options)
+    assert result["errors"] == 0, f"{options}: {result['errors']} requests failed"
+    return result
+
+
 def measure(server, row, connections, seconds):
     name, operation, size, keys = row
     prefix = f"{operation}{size}c{connections}"

@@ -23,15 +23,14 @@ CONNECTIONS, ROUNDS, SECONDS, FALL = 8, 5, 0.7, 0.30
 
 
 def ratio_of(servers, row):
-    name, operation, size, keys = row
+    _, operation, size, keys = row
     rates = {server: [] for server in servers}
     for turn in range(ROUNDS):
         for key, server in servers.items():
             prefix = f"{operation}{size}" + (f"t{turn}" if operation in ("put", "delete") else "")
             if keys and (turn == 0 or operation == "delete"):
                 run.load(server, operation="fill", size=size, keys=keys, prefix=prefix, connections=CONNECTIONS)
-            result = run.load(server, operation=operation, size=size, keys=max(keys, 1), prefix=prefix, connections=CONNECTIONS, seconds=SECONDS)
-            assert result["errors"] == 0, f"{name}: {result['errors']} of its requests to {key} failed"
+            result = run.faultless(server, operation=operation, size=size, keys=max(keys, 1), prefix=prefix, connections=CONNECTIONS, seconds=SECONDS)
             rates[key].append(run.rate(operation, result)[0])
     return statistics.median(rates["holdfast"]) / statistics.median(rates["versitygw"])
 
