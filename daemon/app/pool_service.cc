@@ -53,7 +53,7 @@ std::vector<PoolStatus> LocalPools::pools() const {
     s.epoch_restarts = statistics.epoch_restarts;
     s.device_sessions_lost = pool->volume().device->incarnation();
     if (const auto kept = pool->snapshot_lsns()) s.snapshot_lsn = kept->first;
-    const ReadCache::Statistics cache = pool->cache_statistics();
+    const CacheStatistics cache = pool->cache_statistics();
     s.cache_max_bytes = cache.max_bytes;
     s.cache_bytes = cache.bytes;
     s.cache_hits = cache.hits;

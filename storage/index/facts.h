@@ -2,6 +2,7 @@
 // Byte by byte in docs/formats/log.md; every payload starts with a format version.
 #pragma once
 
+#include <memory>
 #include <variant>
 
 #include "storage/base/body_ref.h"
@@ -21,6 +22,7 @@ struct StoredVersion {
   bool is_inline = false;         // the body is the end of the record's payload
   RecordAddress home;             // the newest record that holds this version; not encoded
 };
+using VersionPtr = std::shared_ptr<const StoredVersion>;
 
 struct VersionPut {
   StoredVersion version;

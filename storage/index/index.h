@@ -13,6 +13,7 @@
 
 #include "storage/index/facts.h"
 #include "storage/index/listing.h"
+#include "storage/index/version_cache.h"
 #include "storage/sql/database.h"
 
 namespace holdfast {
@@ -79,10 +80,13 @@ class Index {
   // --- versions ---
   // The read connections are few, and some are lent for long. Who may not wait for one gets kUnavailable.
   enum class Patience : uint8_t { kWaits, kNone };
-  Result<std::optional<StoredVersion>> version(BucketId bucket, std::string_view key, VersionSeq seq, Patience patience = Patience::kWaits);
+  // Null pointer: there is none.
+  Result<VersionPtr> version(BucketId bucket, std::string_view key, VersionSeq seq, Patience patience = Patience::kWaits);
+  // The newest one; what was asked for lately is remembered.
+  Result<VersionPtr> newest(BucketId bucket, std::string_view key, Patience patience = Patience::kWaits);
   // The version with the highest seq below `below`.
-  Result<std::optional<StoredVersion>> newest(BucketId bucket, std::string_view key, VersionSeq below, Patience patience = Patience::kWaits);
-  Result<std::optional<StoredVersion>> null_version(BucketId bucket, std::string_view key, Patience patience = Patience::kWaits);
+  Result<VersionPtr> newest_below(BucketId bucket, std::string_view key, VersionSeq below, Patience patience = Patience::kWaits);
+  Result<VersionPtr> null_version(BucketId bucket, std::string_view key, Patience patience = Patience::kWaits);
   Result<ListPage> list(const ListQuery& query);
   // All versions of the pool in batches, resuming behind the cursor; empty at the end.
   struct ScanCursor {
@@ -116,8 +120,10 @@ class Index {
     uint64_t objects = 0, object_bytes = 0, versions = 0, version_bytes = 0, uploads = 0, upload_bytes = 0;
   };
   Result<Counts> counts(BucketId bucket);
+  CacheStatistics cache_statistics() const { return newest_.statistics(); }
 
  private:
+  static constexpr uint64_t kVersionCacheBytes = 16 << 20;
   class Writer;
   class Reader;  // a read connection, lent to one call
   Index(std::string path, uint32_t block_bytes) : path_(std::move(path)), block_bytes_(block_bytes) {}
@@ -128,6 +134,7 @@ class Index {
   const uint32_t block_bytes_;
   std::unique_ptr<Database> writer_;
   std::unique_ptr<Database> checkpointer_;
+  VersionCache newest_{kVersionCacheBytes};
   mutable std::mutex mutex_;
   Applied applied_;
   // A bounded number of read connections, since each has a cache of its own; more callers wait their turn.

@@ -34,23 +34,31 @@ StoredVersion read_version(const Statement& row, BucketId bucket) {
 
 namespace {
 
-Result<std::optional<StoredVersion>> one_version(Statement& s, BucketId bucket) {
+Result<VersionPtr> one_version(Statement& s, BucketId bucket) {
   HF_TRY(const bool row, s.step());
-  std::optional<StoredVersion> version;
-  if (row) version = read_version(s, bucket);
+  VersionPtr version;
+  if (row) version = std::make_shared<const StoredVersion>(read_version(s, bucket));
   s.reset();
   return version;
 }
 
 }  // namespace
 
-Result<std::optional<StoredVersion>> Index::version(BucketId bucket, std::string_view key, VersionSeq seq, Patience patience) {
+Result<VersionPtr> Index::version(BucketId bucket, std::string_view key, VersionSeq seq, Patience patience) {
   HF_TRY(auto reader, this->reader(patience));
   Statement& s = reader.db().prepare("SELECT " HF_VERSION_COLUMNS " FROM versions WHERE bucket = ? AND key = ? AND seq = ?");
   return one_version(s.bind(bucket).bind_blob(key).bind(seq), bucket);
 }
 
-Result<std::optional<StoredVersion>> Index::newest(BucketId bucket, std::string_view key, VersionSeq below, Patience patience) {
+Result<VersionPtr> Index::newest(BucketId bucket, std::string_view key, Patience patience) {
+  if (VersionPtr known = newest_.get(bucket, key)) return known;
+  const uint64_t changes = newest_.changes(bucket, key);
+  HF_TRY(VersionPtr found, newest_below(bucket, key, UINT64_MAX, patience));
+  if (found) newest_.put(found, changes);
+  return found;
+}
+
+Result<VersionPtr> Index::newest_below(BucketId bucket, std::string_view key, VersionSeq below, Patience patience) {
   HF_TRY(auto reader, this->reader(patience));
   Statement& s = reader.db().prepare("SELECT " HF_VERSION_COLUMNS
                                      " FROM versions WHERE bucket = ? AND key = ? AND seq < ? ORDER BY seq DESC LIMIT 1");
@@ -58,7 +66,7 @@ Result<std::optional<StoredVersion>> Index::newest(BucketId bucket, std::string_
   return one_version(s.bind(bucket).bind_blob(key).bind(bound), bucket);
 }
 
-Result<std::optional<StoredVersion>> Index::null_version(BucketId bucket, std::string_view key, Patience patience) {
+Result<VersionPtr> Index::null_version(BucketId bucket, std::string_view key, Patience patience) {
   HF_TRY(auto reader, this->reader(patience));
   Statement& s = reader.db().prepare("SELECT " HF_VERSION_COLUMNS
                                      " FROM versions WHERE bucket = ? AND key = ? AND flags & 1 ORDER BY seq DESC LIMIT 1");

@@ -20,6 +20,7 @@ Result<std::vector<FreedBytes>> Index::apply(std::span<const IndexEntry> entries
     (void)db.execute("ROLLBACK");
     return std::unexpected(done.error());
   }
+  for (const IndexEntry& entry : entries) newest_.forget(*entry.fact);
   std::lock_guard lock(mutex_);
   applied_ = {entries.back().lsn, entries.back().checksum};
   return writer.take_freed();

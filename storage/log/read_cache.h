@@ -3,13 +3,8 @@
 // What lies at a place in one life of a segment never changes, so nothing here is ever out of date; what is not asked for any more goes.
 #pragma once
 
-#include <array>
-#include <list>
-#include <memory>
-#include <mutex>
-#include <unordered_map>
-
 #include "storage/base/body_ref.h"
+#include "storage/base/sharded_lru.h"
 
 namespace holdfast {
 
@@ -24,7 +19,7 @@ struct CachePlace {
 // Thread-safe, and holds no lock while it copies.
 class ReadCache {
  public:
-  explicit ReadCache(uint64_t max_bytes) : max_bytes_(max_bytes) {}
+  explicit ReadCache(uint64_t max_bytes) : blocks_(max_bytes), max_bytes_(max_bytes) {}
 
   // Fills `out` with what lies at the place from its byte `from` on; false when it is not here.
   bool get(const CachePlace& place, size_t from, MutableByteSpan out);
@@ -32,32 +27,14 @@ class ReadCache {
   // One that would drive out too much of the rest, only to be driven out by itself, is not kept.
   bool is_worth(uint64_t body_bytes) const { return body_bytes <= max_bytes_ / 8; }
 
-  struct Statistics {
-    uint64_t max_bytes = 0, bytes = 0, hits = 0, misses = 0;
-  };
-  Statistics statistics() const;
+  CacheStatistics statistics() const { return blocks_.statistics(); }
 
  private:
-  static constexpr size_t kShards = 16;
-  static constexpr uint64_t kEntryBytes = 160;  // beside its bytes
-
   struct Hash {
     size_t operator()(const CachePlace& p) const;
   };
-  struct Entry {
-    CachePlace place;
-    std::shared_ptr<const Bytes> bytes;
-  };
-  struct Shard {
-    mutable std::mutex mutex;
-    std::list<Entry> entries;  // the latest used first
-    std::unordered_map<CachePlace, std::list<Entry>::iterator, Hash> places;
-    uint64_t bytes = 0, hits = 0, misses = 0;
-  };
-  Shard& shard_of(const CachePlace& place) { return shards_[Hash()(place) % kShards]; }
-
+  ShardedLru<CachePlace, Bytes, Hash> blocks_;
   const uint64_t max_bytes_;
-  std::array<Shard, kShards> shards_;
 };
 
 }  // namespace holdfast

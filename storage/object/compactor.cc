@@ -138,7 +138,7 @@ Result<void> Compactor::move_version(const ExtentOwner& owner, uint32_t segment)
       const bool same = now && now->parts.size() == found->parts.size() && now->home == found->home;
       if (!same) return std::vector<Fact>{};
       VersionPut put;
-      put.version = std::move(*now);
+      put.version = *now;
       put.version.parts = std::move(moved);
       return std::vector<Fact>{std::move(put)};
     };

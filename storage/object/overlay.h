@@ -11,8 +11,6 @@
 
 namespace holdfast {
 
-using VersionPtr = std::shared_ptr<const StoredVersion>;
-
 // What one layer says about the versions of one key; a null pointer means: removed.
 using KeyChanges = std::map<VersionSeq, VersionPtr>;
 

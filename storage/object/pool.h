@@ -62,7 +62,7 @@ class Pool {
   Random& random() { return random_; }
   PoolTime& time() { return time_; }
   // Nothing where there is none.
-  ReadCache::Statistics cache_statistics() const { return cache_ ? cache_->statistics() : ReadCache::Statistics{}; }
+  CacheStatistics cache_statistics() const { return cache_ ? cache_->statistics() : CacheStatistics{}; }
   BulkStream& put_stream() { return put_stream_; }
   BulkStream& compaction_stream() { return compaction_stream_; }
   // The key and identity of a journal segment; cached, since every small read needs one.

@@ -2,12 +2,6 @@
 
 namespace holdfast {
 
-namespace {
-VersionPtr shared(std::optional<StoredVersion> version) {
-  return version ? std::make_shared<const StoredVersion>(std::move(*version)) : nullptr;
-}
-}  // namespace
-
 KeyChanges VersionView::changes(BucketId bucket, const std::string& key) const {
   KeyChanges out = overlay_.changes(bucket, key);
   if (forming_ != nullptr) {
@@ -20,14 +14,14 @@ Result<VersionPtr> VersionView::latest(BucketId bucket, const std::string& key) 
   const KeyChanges changes = this->changes(bucket, key);
   VersionPtr newest;
   for (auto it = changes.rbegin(); it != changes.rend() && !newest; ++it) newest = it->second;
-  VersionSeq below = UINT64_MAX;
+  HF_TRY(VersionPtr indexed, index_.newest(bucket, key, patience_));
   for (;;) {
-    HF_TRY(auto indexed, index_.newest(bucket, key, below, patience_));
     if (!indexed || (newest && newest->info.seq > indexed->info.seq)) return newest;
     const auto changed = changes.find(indexed->info.seq);
-    if (changed == changes.end()) return shared(std::move(indexed));
+    if (changed == changes.end()) return indexed;
     if (changed->second) return changed->second;
-    below = indexed->info.seq;  // removed meanwhile: the one before it
+    // Removed meanwhile: the one before it.
+    HF_TRY(indexed, index_.newest_below(bucket, key, indexed->info.seq, patience_));
   }
 }
 
@@ -36,16 +30,15 @@ Result<VersionPtr> VersionView::null_version(BucketId bucket, const std::string&
   for (auto it = changes.rbegin(); it != changes.rend(); ++it) {
     if (it->second && it->second->info.is_null) return it->second;
   }
-  HF_TRY(auto indexed, index_.null_version(bucket, key, patience_));
-  if (!indexed || changes.contains(indexed->info.seq)) return VersionPtr();
-  return shared(std::move(indexed));
+  HF_TRY(VersionPtr indexed, index_.null_version(bucket, key, patience_));
+  if (indexed && changes.contains(indexed->info.seq)) indexed = nullptr;
+  return indexed;
 }
 
 Result<VersionPtr> VersionView::version(BucketId bucket, const std::string& key, VersionSeq seq) const {
   const KeyChanges changes = this->changes(bucket, key);
   if (const auto changed = changes.find(seq); changed != changes.end()) return changed->second;
-  HF_TRY(auto indexed, index_.version(bucket, key, seq, patience_));
-  return shared(std::move(indexed));
+  return index_.version(bucket, key, seq, patience_);
 }
 
 }  // namespace holdfast
