@@ -45,7 +45,7 @@ HttpConnection::HttpConnection(Socket socket, TlsContext tls, const HttpServerOp
       options_(options),
       handler_(handler),
       peer_(std::move(peer)) {
-  if (tls_context_) tls_ = std::make_unique<asio::ssl::stream<Socket&>>(socket_, *tls_context_);
+  if (tls_context_) tls_ = std::make_unique<TlsStream>(socket_, tls_context_->native_handle());
   set_deadline(options_.io_timeout_s);
 }
 
@@ -65,57 +65,53 @@ void HttpConnection::close() {
 
 asio::awaitable<Result<size_t>> HttpConnection::read_some(MutableByteSpan out) {
   set_deadline(idle_ ? options_.idle_timeout_s : options_.io_timeout_s);
-  error_code ec;
-  size_t n = 0;
-  auto token = asio::redirect_error(asio::use_awaitable, ec);
-  auto buffer = asio::buffer(out.data(), out.size());
+  TlsStream::Moved moved;
   if (tls_) {
-    n = co_await tls_->async_read_some(buffer, token);
+    moved = co_await tls_->read_some(out);
   } else {
-    n = co_await socket_.async_read_some(buffer, token);
+    auto token = asio::redirect_error(asio::use_awaitable, moved.ec);
+    moved.bytes = co_await socket_.async_read_some(asio::buffer(out.data(), out.size()), token);
   }
-  if (ec) {
-    Result<size_t> failed = error(gone(ec));
+  if (moved.ec) {
+    Result<size_t> failed = error(gone(moved.ec));
     co_return failed;
   }
-  co_return n;
+  co_return moved.bytes;
+}
+
+asio::awaitable<TlsStream::Moved> HttpConnection::write_some(ByteSpan head, ByteSpan body) {
+  TlsStream::Moved moved;
+  if (tls_) {
+    const ByteSpan first = head.first(std::min(head.size(), TlsStream::kMaxWriteBytes));
+    const ByteSpan second = body.first(std::min(body.size(), TlsStream::kMaxWriteBytes - first.size()));
+    moved.ec = co_await tls_->write(first, second);
+    moved.bytes = first.size() + second.size();
+  } else {
+    const std::array<asio::const_buffer, 2> buffers{asio::buffer(head.data(), head.size()), asio::buffer(body.data(), body.size())};
+    auto token = asio::redirect_error(asio::use_awaitable, moved.ec);
+    moved.bytes = co_await socket_.async_write_some(buffers, token);
+  }
+  co_return moved;
 }
 
 asio::awaitable<Result<void>> HttpConnection::write_all(ByteSpan head, ByteSpan body) {
-  std::vector<asio::const_buffer> buffers;
-  buffers.emplace_back(head.data(), head.size());
-  if (!body.empty()) buffers.emplace_back(body.data(), body.size());
-  error_code ec;
-  auto token = asio::redirect_error(asio::use_awaitable, ec);
+  TlsStream::Moved moved;
   // In steps, so that a large write that moves at all is not cut off by the deadline.
-  size_t at = 0;
-  const size_t total = head.size() + body.size();
-  while (at < total && !ec) {
+  while (!(head.empty() && body.empty()) && !moved.ec) {
     set_deadline(options_.io_timeout_s);
-    size_t n = 0;
-    if (tls_) {
-      n = co_await tls_->async_write_some(buffers, token);
-    } else {
-      n = co_await socket_.async_write_some(buffers, token);
-    }
-    at += n;
-    while (n > 0 && !buffers.empty()) {
-      const size_t step = std::min(n, buffers.front().size());
-      buffers.front() += step;
-      n -= step;
-      if (buffers.front().size() == 0) buffers.erase(buffers.begin());
-    }
+    moved = co_await write_some(head, body);
+    const size_t of_head = std::min(head.size(), moved.bytes);
+    head = head.subspan(of_head);
+    body = body.subspan(moved.bytes - of_head);
   }
   Result<void> result;
-  if (ec) result = error(gone(ec));
+  if (moved.ec) result = error(gone(moved.ec));
   co_return result;
 }
 
 asio::awaitable<void> HttpConnection::run() {
   if (tls_) {
-    error_code ec;
-    auto token = asio::redirect_error(asio::use_awaitable, ec);
-    co_await tls_->async_handshake(asio::ssl::stream_base::server, token);
+    const error_code ec = co_await tls_->handshake();
     if (ec) {
       close();
       co_return;

@@ -1,20 +1,18 @@
 // One accepted connection. Private to storage/net.
 #pragma once
 
-#include <boost/asio/generic/stream_protocol.hpp>
-#include <boost/asio/ssl.hpp>
+#include <boost/asio/ssl/context.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <chrono>
 #include <memory>
 
 #include "storage/net/http_server.h"
+#include "storage/net/tls_stream.h"
 #include "storage/net/transfer_coding.h"
 
 namespace holdfast {
 
-namespace asio = boost::asio;
-using Socket = asio::generic::stream_protocol::socket;
 using TlsContext = std::shared_ptr<asio::ssl::context>;
 
 class HttpConnection final : public HttpExchange, public std::enable_shared_from_this<HttpConnection> {
@@ -41,6 +39,7 @@ class HttpConnection final : public HttpExchange, public std::enable_shared_from
  private:
   asio::awaitable<Result<size_t>> read_some(MutableByteSpan out);
   asio::awaitable<Result<void>> write_all(ByteSpan head, ByteSpan body);
+  asio::awaitable<TlsStream::Moved> write_some(ByteSpan head, ByteSpan body);
   asio::awaitable<bool> read_head();
   asio::awaitable<void> refuse_head(unsigned status);
   asio::awaitable<void> serve_one();
@@ -55,7 +54,7 @@ class HttpConnection final : public HttpExchange, public std::enable_shared_from
 
   Socket socket_;
   TlsContext tls_context_;
-  std::unique_ptr<asio::ssl::stream<Socket&>> tls_;
+  std::unique_ptr<TlsStream> tls_;
   const HttpServerOptions& options_;
   const HttpHandler& handler_;
   const std::string peer_;

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
+#include <openssl/ssl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -16,10 +17,24 @@
 
 namespace holdfast::bench {
 
+namespace {
+
+SSL_CTX* tls_context() {
+  static SSL_CTX* const context = [] {
+    SSL_CTX* c = ::SSL_CTX_new(TLS_client_method());
+    ::SSL_CTX_set_read_ahead(c, 1);  // many records in one system call
+    ::SSL_CTX_set_default_read_buffer_len(c, 128 << 10);
+    return c;
+  }();
+  return context;
+}
+
+}  // namespace
+
 S3Connection::S3Connection(const Endpoint& endpoint) : endpoint_(endpoint), buffer_(1 << 20) { connect(); }
 
 void S3Connection::connect() {
-  if (fd_ >= 0) ::close(fd_);
+  disconnect();
   fd_ = ::socket(AF_INET, SOCK_STREAM, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -28,18 +43,43 @@ void S3Connection::connect() {
   const int one = 1;
   ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   if (::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) throw std::runtime_error("cannot connect");
+  if (!endpoint_.tls) return;
+  tls_ = ::SSL_new(tls_context());
+  if (tls_ == nullptr || ::SSL_set_fd(tls_, fd_) != 1 || ::SSL_connect(tls_) != 1) throw std::runtime_error("no TLS session");
 }
 
-S3Connection::~S3Connection() { ::close(fd_); }
+void S3Connection::disconnect() {
+  ::SSL_free(tls_);
+  tls_ = nullptr;
+  if (fd_ >= 0) ::close(fd_);
+  fd_ = -1;
+}
+
+S3Connection::~S3Connection() { disconnect(); }
+
+size_t S3Connection::receive(char* to, size_t size) {
+  const ssize_t n = tls_ != nullptr ? ::SSL_read(tls_, to, static_cast<int>(size)) : ::recv(fd_, to, size, 0);
+  return n > 0 ? static_cast<size_t>(n) : 0;
+}
+
+size_t S3Connection::send_some(std::string_view head, std::string_view body) {
+  ssize_t n = 0;
+  if (tls_ != nullptr) {
+    const std::string_view next = head.empty() ? body : head;
+    n = ::SSL_write(tls_, next.data(), static_cast<int>(next.size()));
+  } else {
+    iovec parts[2] = {{const_cast<char*>(head.data()), head.size()}, {const_cast<char*>(body.data()), body.size()}};
+    n = ::writev(fd_, parts, 2);
+  }
+  if (n <= 0) throw std::runtime_error("send failed");
+  return static_cast<size_t>(n);
+}
 
 void S3Connection::send_all(std::string_view head, std::string_view body) {
   while (!head.empty() || !body.empty()) {
-    iovec parts[2] = {{const_cast<char*>(head.data()), head.size()}, {const_cast<char*>(body.data()), body.size()}};
-    const ssize_t n = ::writev(fd_, parts, 2);
-    if (n <= 0) throw std::runtime_error("send failed");
-    const size_t from_head = std::min(head.size(), static_cast<size_t>(n));
+    const size_t n = send_some(head, body), from_head = std::min(head.size(), n);
     head.remove_prefix(from_head);
-    body.remove_prefix(static_cast<size_t>(n) - from_head);
+    body.remove_prefix(n - from_head);
   }
 }
 
@@ -47,9 +87,9 @@ int S3Connection::read_answer(bool head_only, std::string* answer) {
   have_ = 0;
   size_t end = 0;
   for (;;) {
-    const ssize_t n = ::recv(fd_, buffer_.data() + have_, buffer_.size() - have_, 0);
-    if (n <= 0) throw std::runtime_error("the server ended the connection");
-    have_ += static_cast<size_t>(n);
+    const size_t n = receive(buffer_.data() + have_, buffer_.size() - have_);
+    if (n == 0) throw std::runtime_error("the server ended the connection");
+    have_ += n;
     const std::string_view text(buffer_.data(), have_);
     if (const size_t at = text.find("\r\n\r\n"); at != std::string_view::npos) {
       end = at + 4;
@@ -68,19 +108,19 @@ int S3Connection::read_answer(bool head_only, std::string* answer) {
   std::string body(buffer_.data() + end, have_ - end);
   if (chunked && !head_only) {
     while (!body.ends_with("0\r\n\r\n")) {
-      const ssize_t n = ::recv(fd_, buffer_.data(), buffer_.size(), 0);
-      if (n <= 0) throw std::runtime_error("the answer is cut short");
-      body.append(buffer_.data(), static_cast<size_t>(n));
+      const size_t n = receive(buffer_.data(), buffer_.size());
+      if (n == 0) throw std::runtime_error("the answer is cut short");
+      body.append(buffer_.data(), n);
     }
     if (answer != nullptr) *answer = body;
     return status;
   }
   left -= std::min<uint64_t>(left, body.size());
   while (left > 0) {
-    const ssize_t n = ::recv(fd_, buffer_.data(), std::min<uint64_t>(buffer_.size(), left), 0);
-    if (n <= 0) throw std::runtime_error("the answer is cut short");
-    left -= static_cast<uint64_t>(n);
-    if (answer != nullptr) body.append(buffer_.data(), static_cast<size_t>(n));
+    const size_t n = receive(buffer_.data(), std::min<uint64_t>(buffer_.size(), left));
+    if (n == 0) throw std::runtime_error("the answer is cut short");
+    left -= n;
+    if (answer != nullptr) body.append(buffer_.data(), n);
   }
   if (answer != nullptr) *answer = std::move(body);
   return status;

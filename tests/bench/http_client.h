@@ -2,6 +2,8 @@
 // be the limit.
 #pragma once
 
+#include <openssl/types.h>
+
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +13,7 @@ namespace holdfast::bench {
 struct Endpoint {
   std::string host = "127.0.0.1";
   int port = 0;
+  bool tls = false;  // whatever the server's certificate
   std::string access_key, secret_key;
 };
 
@@ -29,10 +32,14 @@ class S3Connection {
 
  private:
   void connect();
+  void disconnect();
+  size_t receive(char* to, size_t size);  // 0: the server has ended the connection
+  size_t send_some(std::string_view head, std::string_view body);
   void send_all(std::string_view head, std::string_view body);
   int read_answer(bool head_only, std::string* answer);
   Endpoint endpoint_;
   int fd_ = -1;
+  ssl_st* tls_ = nullptr;
   std::string day_key_, day_;
   std::vector<char> buffer_;
   size_t have_ = 0;

@@ -82,6 +82,10 @@ int one(S3Connection& c, const Options& o, const std::string& body, int n, uint6
   if (o.operation == "put" || o.operation == "fill") return c.request("PUT", path, {}, body, nullptr);
   if (o.operation == "get") return c.request("GET", key_of(o, n % o.keys), {}, "", nullptr);
   if (o.operation == "stat") return c.request("HEAD", key_of(o, n % o.keys), {}, "", nullptr);
+  if (o.operation == "mixed") {  // three reads, a write
+    if (n % 4 == 3) return c.request("PUT", "/" + o.bucket + "/new" + path.substr(o.bucket.size() + 1), {}, body, nullptr);
+    return c.request("GET", key_of(o, n % o.keys), {}, "", nullptr);
+  }
   if (o.operation == "multipart") return multipart(c, path, body);
   if (o.operation == "delete") {
     objects = 100;
@@ -135,7 +139,7 @@ void run(const Options& o) {
   std::sort(l.begin(), l.end());
   const auto at = [&](double p) { return l.empty() ? 0.0 : l[std::min(l.size() - 1, static_cast<size_t>(p * static_cast<double>(l.size())))]; };
   const double bytes = o.operation == "multipart" ? 8.0 * static_cast<double>(o.size_bytes)
-                       : o.operation == "put" || o.operation == "get" ? static_cast<double>(o.size_bytes) : 0.0;
+                       : o.operation == "put" || o.operation == "get" || o.operation == "mixed" ? static_cast<double>(o.size_bytes) : 0.0;
   const double client_s = static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
                           static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
   std::printf("{\"operation\":\"%s\",\"size\":%lu,\"connections\":%d,\"operations_s\":%.1f,\"objects_s\":%.1f,\"mib_s\":%.1f,"
@@ -153,9 +157,10 @@ int main(int argc, char** argv) {
   holdfast::bench::Options o;
   CLI::App app("load: drives an S3 server and prints what it did");
   app.add_option("--port", o.endpoint.port)->required();
+  app.add_flag("--tls", o.endpoint.tls);
   app.add_option("--access-key", o.endpoint.access_key)->envname("AWS_ACCESS_KEY_ID")->required();
   app.add_option("--secret-key", o.endpoint.secret_key)->envname("AWS_SECRET_ACCESS_KEY")->required();
-  app.add_option("--operation", o.operation, "put, get, stat, list, delete, multipart, fill, bucket");
+  app.add_option("--operation", o.operation, "put, get, mixed, stat, list, delete, multipart, fill, bucket");
   app.add_option("--bucket", o.bucket);
   app.add_option("--prefix", o.prefix);
   app.add_option("--size", o.size_bytes);
