@@ -98,18 +98,16 @@ Index::Applied Index::applied() const {
   return applied_;
 }
 
-Result<bool> Index::checkpoint() {
+Result<void> Index::checkpoint() {
   constexpr int kLargeLogPages = 16 << 10;  // 128 MiB
-  HF_TRY(int pages, checkpointer_->checkpoint(false));
-  if (pages > kLargeLogPages) {
-    HF_TRY(pages, checkpointer_->checkpoint(true));
-  }
-  return pages > 1000;
+  HF_TRY(const int pages, checkpointer_->checkpoint(Database::Checkpoint::kPassive));
+  if (pages > kLargeLogPages) HF_CHECK(checkpointer_->checkpoint(Database::Checkpoint::kRestart));
+  return {};
 }
 
 Result<void> Index::close() {
   HF_CHECK(writer_->execute("INSERT OR REPLACE INTO meta VALUES('clean', 'yes')"));
-  HF_TRY([[maybe_unused]] const int pages, checkpointer_->checkpoint(true));
+  HF_TRY([[maybe_unused]] const int pages, checkpointer_->checkpoint(Database::Checkpoint::kTruncate));
   return {};
 }
 

@@ -70,8 +70,8 @@ class Index {
   const std::string& path() const { return path_; }
   Applied applied() const;
   Result<std::vector<FreedBytes>> apply(std::span<const IndexEntry> entries);
-  // Moves the write-ahead log into the database; false when there was little to do.
-  Result<bool> checkpoint();
+  // Moves the write-ahead log into the database.
+  Result<void> checkpoint();
   // Marks a clean end, which saves the next opening the full check.
   Result<void> close();
   // A consistent copy in a new file, for a snapshot. Gives the applied position that it holds.

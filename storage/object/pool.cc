@@ -7,7 +7,10 @@
 namespace holdfast {
 
 namespace {
-constexpr auto kCheckpointPause = std::chrono::milliseconds(500);
+// A checkpoint's flush holds up the flush of a group: few, and none of them large.
+constexpr auto kCheckpointPoll = std::chrono::milliseconds(250);
+constexpr int kPollsPerCheckpoint = 20;
+constexpr Lsn kCheckpointRecords = 25'000;
 constexpr auto kSpacePause = std::chrono::milliseconds(1000);
 constexpr auto kClockPause = std::chrono::milliseconds(3600 * 1000);
 constexpr auto kSnapshotPause = std::chrono::milliseconds(60 * 1000);
@@ -80,10 +83,14 @@ Committer::Statistics Pool::statistics() const {
 std::string Pool::failure() const { return committer_ ? committer_->failure() : read_only_; }
 
 void Pool::start_background() {
-  workers_.push_back(std::make_unique<Worker>("checkpoint", [this](std::stop_token) {
+  workers_.push_back(std::make_unique<Worker>("checkpoint", [this, last = last_lsn_, polls = 0](std::stop_token) mutable {
+    const Lsn applied = index_->applied().lsn;
+    if (++polls < kPollsPerCheckpoint && applied < last + kCheckpointRecords) return kCheckpointPoll;
     auto done = index_->checkpoint();
     if (!done) spdlog::warn("{}", done.error().to_string());
-    return kCheckpointPause;
+    last = applied;
+    polls = 0;
+    return kCheckpointPoll;
   }));
   workers_.push_back(std::make_unique<Worker>("space", [this](std::stop_token stop) {
     allocator_->reclaim(*device_);

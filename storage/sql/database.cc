@@ -61,10 +61,10 @@ void Database::reset_all() {
   }
 }
 
-Result<int> Database::checkpoint(bool truncate) {
+Result<int> Database::checkpoint(Checkpoint how) {
+  constexpr int kModes[] = {SQLITE_CHECKPOINT_PASSIVE, SQLITE_CHECKPOINT_RESTART, SQLITE_CHECKPOINT_TRUNCATE};
   int in_log = 0;
-  const int mode = truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
-  const int result = sqlite3_wal_checkpoint_v2(db_, nullptr, mode, &in_log, nullptr);
+  const int result = sqlite3_wal_checkpoint_v2(db_, nullptr, kModes[static_cast<size_t>(how)], &in_log, nullptr);
   if (result != SQLITE_OK && result != SQLITE_BUSY) return error(last_error("checkpoint"));
   return in_log;
 }

@@ -28,8 +28,10 @@ class Database {
   Statement& prepare(const char* sql);
   // Ends whatever is still being read, and with it the connection's view of the past.
   void reset_all();
-  // Pages in the WAL after a checkpoint attempt.
-  Result<int> checkpoint(bool truncate);
+  // Moves what it can of the write-ahead log into the database. kPassive waits for nobody; kRestart holds up writers until all is moved, so that
+  // the log begins anew; kTruncate gives back its space, too, at the price of getting it again. The pages that were in the log.
+  enum class Checkpoint : uint8_t { kPassive, kRestart, kTruncate };
+  Result<int> checkpoint(Checkpoint how);
   Status last_error(std::string_view doing) const;
   sqlite3* handle() { return db_; }
 
