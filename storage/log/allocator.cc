@@ -4,6 +4,12 @@ namespace holdfast {
 
 using State = SegmentUsage::State;
 
+namespace {
+// Free segments that are not discarded: what is written next goes there.
+constexpr size_t kMinBacked = 4, kBackedPart = 16;
+constexpr uint64_t kDiscardBytes = 16 << 20;
+}  // namespace
+
 Allocator::Allocator(const Layout& layout, uint32_t epoch)
     : layout_(layout), epoch_(epoch), entries_(layout.segment_count) {
   for (uint32_t i = 0; i < layout.segment_count; ++i) free_.push_back(i);
@@ -44,18 +50,20 @@ uint32_t Allocator::floor_of(Purpose purpose) const {
 
 bool Allocator::has_room(Purpose purpose) const {
   std::lock_guard lock(mutex_);
-  return free_.size() > floor_of(purpose);
+  return free_count() > floor_of(purpose);
 }
 
 Result<SegmentLease> Allocator::allocate(SegmentKind kind, Purpose purpose) {
   std::lock_guard lock(mutex_);
-  if (free_.size() <= floor_of(purpose)) {
+  if (free_count() <= floor_of(purpose)) {
     return error(Code::kOutOfSpace, Subject::kPool,
-                 "the pool is full: " + std::to_string(free_.size()) + " of " + std::to_string(entries_.size()) +
+                 "the pool is full: " + std::to_string(free_count()) + " of " + std::to_string(entries_.size()) +
                      " segments are free and reserved");
   }
-  const uint32_t segment = free_.front();
-  free_.pop_front();
+  std::deque<uint32_t>& from = backed_.empty() ? free_ : backed_;
+  const uint32_t segment = from.front();
+  from.pop_front();
+  ++turnover_;
   Entry& e = entries_[segment];
   e = Entry{};
   e.state = State::kOpen;
@@ -108,24 +116,44 @@ void Allocator::retire_journal(uint32_t segment) {
   leaving_.push_back({segment, readers_.mark()});
 }
 
-uint32_t Allocator::reclaim(BlockDevice& device) {
+uint32_t Allocator::reclaim() {
   uint32_t freed = 0;
-  for (;;) {
-    uint32_t segment = 0;
-    {
-      std::lock_guard lock(mutex_);
-      if (leaving_.empty() || !readers_.passed(leaving_.front().stamp)) return freed;
-      segment = leaving_.front().segment;
-      leaving_.pop_front();
-    }
-    // Its discard must have ended before the segment is written again. A failed one only leaves old bytes,
-    // which no checksum of the next generation accepts.
-    (void)device.discard(layout_.segment_offset(segment), layout_.segment_bytes);
-    std::lock_guard lock(mutex_);
+  std::lock_guard lock(mutex_);
+  while (!leaving_.empty() && readers_.passed(leaving_.front().stamp)) {
+    const uint32_t segment = leaving_.front().segment;
+    leaving_.pop_front();
     entries_[segment] = Entry{};
-    free_.push_back(segment);
+    backed_.push_back(segment);
     ++freed;
   }
+  turnover_ += freed;
+  return freed;
+}
+
+bool Allocator::discard_one(BlockDevice& device, bool all) {
+  uint32_t segment = 0;
+  {
+    std::lock_guard lock(mutex_);
+    const size_t kept = all ? 0 : std::max<size_t>(kMinBacked, entries_.size() / kBackedPart);
+    if (backed_.size() <= kept || free_count() <= kReserveSegments) return false;
+    segment = backed_.front();
+    backed_.pop_front();
+    entries_[segment].state = State::kLeaving;  // its discard must have ended before it is written again
+  }
+  // In steps: a file system holds up the writes of others to the file while it frees blocks. A step that fails leaves old bytes, which no
+  // checksum of the next generation accepts.
+  for (uint64_t at = 0; at < layout_.segment_bytes; at += kDiscardBytes) {
+    (void)device.discard(layout_.segment_offset(segment) + at, std::min(kDiscardBytes, layout_.segment_bytes - at));
+  }
+  std::lock_guard lock(mutex_);
+  entries_[segment] = Entry{};
+  free_.push_back(segment);
+  return true;
+}
+
+uint64_t Allocator::turnover() const {
+  std::lock_guard lock(mutex_);
+  return turnover_;
 }
 
 void Allocator::set_epoch(uint32_t epoch) {
@@ -145,10 +173,10 @@ SpaceReport Allocator::report() const {
     (e.kind == SegmentKind::kJournal ? r.live_journal_bytes : r.live_bulk_bytes) += e.live_bytes;
     ++(e.kind == SegmentKind::kJournal ? r.journal_segments : r.bulk_segments);
   }
-  r.free_segments = static_cast<uint32_t>(free_.size());
-  const uint64_t reserve_segments = std::min<uint64_t>(kReserveSegments, free_.size());
+  r.free_segments = static_cast<uint32_t>(free_count());
+  const uint64_t reserve_segments = std::min<uint64_t>(kReserveSegments, free_count());
   r.reserve_bytes = reserve_segments * layout_.segment_bytes;
-  r.free_bytes = (free_.size() - reserve_segments) * layout_.segment_bytes;
+  r.free_bytes = (free_count() - reserve_segments) * layout_.segment_bytes;
   r.garbage_bytes = used_segments * layout_.segment_bytes - r.live_journal_bytes - r.live_bulk_bytes;
   return r;
 }

@@ -70,8 +70,13 @@ class Allocator {
 
   // Journal segments leave by decision (oldest first), bulk segments when their last live byte dies.
   void retire_journal(uint32_t segment);
-  // Frees what left before every reader now inside, after discarding it. Returns how many became free.
-  uint32_t reclaim(BlockDevice& device);
+  // Frees what left before every reader now inside. Returns how many became free.
+  uint32_t reclaim();
+  // Tells the device that it need not keep the bytes of a free segment, if more of those than will soon be used again still have theirs, or
+  // `all` of them are to go. Never into the reserve, which shall not fail for want of space below. False: nothing to do.
+  bool discard_one(BlockDevice& device, bool all);
+  // How many segments have been taken and freed so far.
+  uint64_t turnover() const;
 
   // Generations handed out from now on belong to this epoch.
   void set_epoch(uint32_t epoch);
@@ -96,7 +101,11 @@ class Allocator {
   mutable std::mutex mutex_;
   uint32_t next_counter_ = 1;
   std::vector<Entry> entries_;
-  std::deque<uint32_t> free_;
+  size_t free_count() const { return free_.size() + backed_.size(); }
+
+  std::deque<uint32_t> free_;    // never used, or discarded
+  std::deque<uint32_t> backed_;  // free too, but the device still keeps their old bytes: used again first, which costs it less
+  uint64_t turnover_ = 0;
   std::deque<Leaving> leaving_;
   EpochGate readers_;
 };

@@ -51,7 +51,7 @@ Result<ExtentRoom> BulkStream::take(uint64_t want_bytes) {
 
 Result<void> BulkStream::open_segment() {
   auto lease = volume_.allocator->allocate(SegmentKind::kBulk, purpose_);
-  if (!lease && volume_.allocator->reclaim(*volume_.device) > 0) {
+  if (!lease && volume_.allocator->reclaim() > 0) {
     lease = volume_.allocator->allocate(SegmentKind::kBulk, purpose_);
   }
   if (!lease) return std::unexpected(lease.error());

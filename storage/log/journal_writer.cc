@@ -67,7 +67,7 @@ void JournalWriter::abandon_segment() {
 // never a torn write.
 Result<void> JournalWriter::open_segment(Lsn first_lsn, Purpose purpose) {
   auto lease = volume_.allocator->allocate(SegmentKind::kJournal, purpose);
-  if (!lease && volume_.allocator->reclaim(*volume_.device) > 0) {
+  if (!lease && volume_.allocator->reclaim() > 0) {
     lease = volume_.allocator->allocate(SegmentKind::kJournal, purpose);
   }
   if (!lease) return std::unexpected(lease.error());

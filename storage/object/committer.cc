@@ -249,11 +249,11 @@ void Committer::answer(const std::deque<Waiter*>& batch) {
 bool Committer::find_room(Purpose purpose) {
   Allocator& allocator = *p_.volume->allocator;
   if (allocator.has_room(purpose)) return true;
-  allocator.reclaim(*p_.volume->device);
+  allocator.reclaim();
   if (allocator.has_room(purpose)) return true;
   // What was removed counts as free once the index says that nobody else has it.
   if (!wait_applied(visible_lsn_)) return false;
-  allocator.reclaim(*p_.volume->device);
+  allocator.reclaim();
   return allocator.has_room(purpose);
 }
 

@@ -3,6 +3,7 @@
 #include "storage/base/log.h"
 #include "storage/object/compactor.h"
 #include "storage/object/index_snapshot.h"
+#include "storage/object/space_return.h"
 
 namespace holdfast {
 
@@ -92,13 +93,15 @@ void Pool::start_background() {
     polls = 0;
     return kCheckpointPoll;
   }));
-  workers_.push_back(std::make_unique<Worker>("space", [this](std::stop_token stop) {
-    allocator_->reclaim(*device_);
+  workers_.push_back(std::make_unique<Worker>("space", [this, space = SpaceReturn(*allocator_, *device_)](std::stop_token stop) mutable {
+    allocator_->reclaim();
+    const bool more_to_return = space.step(std::chrono::steady_clock::now());
     Compactor compactor(*this, stop);
     auto more = compactor.run_unit();
     if (!more && !stop.stop_requested()) spdlog::warn("compaction: {}", more.error().to_string());
     const bool again = more && *more && !stop.stop_requested();
-    return again ? std::chrono::milliseconds(0) : kSpacePause;
+    if (again) return std::chrono::milliseconds(0);
+    return more_to_return ? SpaceReturn::kPause : kSpacePause;
   }));
   workers_.push_back(std::make_unique<Worker>("pool-time", [this](std::stop_token) {
     if (auto done = note_time(); !done) spdlog::warn("pool time: {}", done.error().to_string());

@@ -78,7 +78,7 @@ Result<std::unique_ptr<Pool>> Pool::open(std::unique_ptr<BlockDevice> device, co
     HF_TRY(const std::vector<uint32_t> dead, p.drop_dead_journal(*journal));
     HF_CHECK(p.take_epoch(options));
     for (uint32_t segment : dead) p.allocator_->retire_journal(segment);
-    if (!dead.empty()) p.allocator_->reclaim(*p.device_);
+    if (!dead.empty()) p.allocator_->reclaim();
     HF_CHECK(p.start_epoch());
     p.make_room();
     if (options.background) p.start_background();
@@ -329,7 +329,7 @@ void Pool::make_room() {
     const auto more = compactor.run_unit();
     if (!more) spdlog::warn("compaction: {}", more.error().to_string());
     if (!more || !*more) return;
-    allocator_->reclaim(*device_);
+    allocator_->reclaim();
   }
 }
 

@@ -15,7 +15,7 @@ Result<std::unique_ptr<BodySink>> Store::open_body(const std::string& bucket, ui
   HF_TRY(const Place place, find(bucket));
   Allocator& allocator = *place.pool->volume().allocator;
   if (!allocator.has_room(Purpose::kPut)) {
-    allocator.reclaim(*place.pool->volume().device);
+    allocator.reclaim();
     if (!allocator.has_room(Purpose::kPut)) return error(Code::kOutOfSpace, Subject::kPool, "the pool is full");
   }
   return std::make_unique<StoreBody>(*place.pool, size_bytes);

@@ -63,7 +63,7 @@ def faultless(server, **options):
 
 def measure(server, row, connections, seconds, turn):
     _, operation, size, keys = row
-    prefix = f"{operation}{size}c{connections}" + (f"t{turn}" if operation in ("put", "multipart", "delete") else "")
+    prefix = f"{operation}{size}c{connections}" + (f"t{turn}" if operation == "delete" else "")  # what is put is put again
     if keys and (turn == 0 or operation == "delete"):
         load(server, operation="fill", size=size, keys=keys, prefix=prefix, connections=8)
     before = cpu_seconds(server.process.pid)
@@ -102,7 +102,7 @@ def main():
     seconds = float(os.environ.get("HOLDFAST_BENCH_SECONDS", "2"))
     counts = [int(n) for n in os.environ.get("HOLDFAST_BENCH_CONNECTIONS", "8,64").split(",")]
     directory = tempfile.mkdtemp(prefix="holdfast-bench-", dir=os.environ.get("HOLDFAST_BENCH_DIR"))
-    servers = {"holdfast": harness.Daemon(directory, size="40G"), "versitygw": Versity(directory)}
+    servers = {"holdfast": harness.Daemon(directory, size="28G"), "versitygw": Versity(directory)}
     try:
         for server in servers.values():
             load(server, operation="bucket")

@@ -142,7 +142,9 @@ class Session {
   }
 
   void compact() {
-    f_.pool().volume().allocator->reclaim(*f_.pool().volume().device);
+    Allocator& allocator = *f_.pool().volume().allocator;
+    allocator.reclaim();
+    while (random_() % 2 == 0 && allocator.discard_one(f_.device(), random_() % 2 == 0)) continue;
     const auto usage = f_.pool().volume().allocator->usage();
     for (uint32_t s = 0; s < usage.size(); ++s) {
       const bool sealed = usage[s].state == SegmentUsage::State::kSealed && usage[s].kind == SegmentKind::kBulk;

@@ -60,7 +60,8 @@ TEST_P(ConcurrencyTest, ReadersSeeEveryAcknowledgedWrite) {
         if (sealed && !compactor.compact_bulk(s)) ++wrong;
       }
       if (!take_snapshot(f.pool(), f.index_path() + ".snapshot")) ++wrong;
-      f.pool().volume().allocator->reclaim(*f.pool().volume().device);
+      f.pool().volume().allocator->reclaim();
+      (void)f.pool().volume().allocator->discard_one(f.device(), true);
     }
   });
   for (auto& t : threads) t.join();
