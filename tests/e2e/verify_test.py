@@ -3,6 +3,7 @@
 import gzip
 import json
 import pathlib
+import shutil
 import tempfile
 import threading
 import unittest
@@ -34,15 +35,16 @@ def workload(kind, name, pods, replicas=1, **spec):
 class VerifyTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
+        # What the pod "picky" asks for: it is there when it is backed up.
+        cls.wish = pathlib.Path(tempfile.mkdtemp(prefix="holdfast-wish-"))
+        cls.addClassCleanup(shutil.rmtree, cls.wish, ignore_errors=True)
+        (cls.wish / "ok").touch()
         cls.cluster = KubeCluster("verify-e2e", 29, "node")
         cls.addClassCleanup(cls.cluster.close)
         script("csi-up.sh", cls.cluster.name)
         cls.stage = Stage(iscsi=False, address=cls.cluster.host)
         cls.addClassCleanup(cls.stage.close)
         cls.daemon = cls.stage.daemon
-        # What the pod "picky" asks for: it is there when it is backed up.
-        cls.wish = pathlib.Path(tempfile.mkdtemp(prefix="holdfast-wish-"))
-        (cls.wish / "ok").touch()
         cls.apply(CRD, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}})
         wait_until("the definition", lambda: "lamps" in cls.cluster.kubectl("api-resources", "--api-group=town.example", "-o", "name"), 60)
         cls.apply(*cls.shop())

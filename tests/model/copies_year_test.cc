@@ -307,6 +307,7 @@ TEST_P(Copies, AYearWithFaults) {
     if (seed % 2 != GetParam()) continue;
     SCOPED_TRACE("HOLDFAST_SEED=" + std::to_string(seed));
     Year(seed, days).run();
+    tell_progress(seed);
   }
 }
 

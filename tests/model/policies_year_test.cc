@@ -226,6 +226,7 @@ TEST(Policies, AYearWithFaults) {
   for (uint64_t seed = one != 0 ? one : 1; count-- > 0 && !HasFailure(); ++seed) {
     SCOPED_TRACE("HOLDFAST_SEED=" + std::to_string(seed));
     Year(seed, days).run();
+    test::tell_progress(seed);
   }
 }
 

@@ -1,6 +1,7 @@
 // What stays, from the rules as docs/policies.md says them, without any cleverness: what the model tests compare with.
 #pragma once
 
+#include <cstdio>
 #include <cstdlib>
 #include <set>
 #include <string>
@@ -14,6 +15,11 @@ namespace holdfast::test {
 inline uint64_t setting(const char* name, uint64_t otherwise) {
   const char* text = std::getenv(name);
   return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
+// A soak of a thousand seeds lasts for hours: it says how far it is.
+inline void tell_progress(uint64_t seed) {
+  if (seed % 50 <= 1) std::fprintf(stderr, "seed %llu: right so far\n", static_cast<unsigned long long>(seed));
 }
 
 struct PlainRule {
