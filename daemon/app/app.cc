@@ -23,6 +23,7 @@
 #include "daemon/scheduler/scheduler.h"
 #include "daemon/verifier/verifier.h"
 #include "s3gw/gateway.h"
+#include "storage/base/host.h"
 #include "storage/base/log.h"
 
 namespace holdfast {
@@ -46,11 +47,6 @@ void take_inherited_sockets(HttpServerOptions& options) {
   for (int i = 0; i < n && static_cast<size_t>(i) < options.listeners.size(); ++i) {
     options.listeners[static_cast<size_t>(i)].fd = SD_LISTEN_FDS_START + i;
   }
-}
-
-std::string host_name() {
-  char name[256] = "";
-  return ::gethostname(name, sizeof name - 1) == 0 ? name : "localhost";
 }
 
 std::string log_safe(const std::string& text) {

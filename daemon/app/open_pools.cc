@@ -7,6 +7,7 @@
 
 #include "daemon/app/secrets.h"
 #include "storage/base/digest.h"
+#include "storage/base/host.h"
 #include "storage/crypto/key_file.h"
 
 namespace holdfast {
@@ -18,11 +19,7 @@ uint64_t host_key() {
   std::ifstream file("/etc/machine-id");
   std::string id;
   std::getline(file, id);
-  if (id.empty()) {
-    char name[256] = {};
-    ::gethostname(name, sizeof name - 1);
-    id = name;
-  }
+  if (id.empty()) id = host_name();
   const std::string digest = Digest::of(DigestKind::kSha256, as_bytes("holdfast host " + id));
   return load_le<uint64_t>(as_bytes(digest).data()) | 1;
 }
@@ -30,9 +27,7 @@ uint64_t host_key() {
 }  // namespace
 
 std::string holder_text() {
-  char name[256] = {};
-  ::gethostname(name, sizeof name - 1);
-  return std::string(name) + " pid " + std::to_string(::getpid());
+  return host_name() + " pid " + std::to_string(::getpid());
 }
 
 Result<DeviceOptions> device_options(const PoolConfig& pool) {

@@ -87,6 +87,15 @@ Result<void> Replicator::limit_site(const std::string& name, uint64_t bytes_per_
   return {};
 }
 
+bool Replicator::wait_idle(const std::string& site, std::chrono::milliseconds at_most) {
+  std::shared_ptr<SiteQueue> queue;
+  {
+    std::lock_guard lock(mutex_);
+    if (const auto found = queues_.find(site); found != queues_.end()) queue = found->second;
+  }
+  return !queue || queue->wait_idle(at_most);
+}
+
 Result<void> Replicator::remove_site(const std::string& name) {
   HF_CHECK(registry_.find(name));
   std::shared_ptr<SiteQueue> ending;  // its end takes a while, without the lock

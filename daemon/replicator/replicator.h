@@ -45,6 +45,9 @@ class Replicator final : public SiteService {
   // A policy wants it at a site, and it may not be there yet.
   bool copy_is_due(const std::string& policy, const std::string& tier, const std::string& backup) const;
 
+  // Waits until nothing waits or runs at a site; false: something did, all the time.
+  bool wait_idle(const std::string& site, std::chrono::milliseconds at_most);
+
   // Running copies end; what was sent is gone on with when they begin again.
   void stop();
 

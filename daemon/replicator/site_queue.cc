@@ -59,8 +59,11 @@ void SiteQueue::work(const std::stop_token& stop) {
     std::string cluster;
     {
       std::unique_lock lock(mutex_);
+      busy_ = false;
+      changed_.notify_all();
       const auto next = [this] { return std::find_if(entries_.begin(), entries_.end(), [](const auto& e) { return e->status.state == "waiting"; }); };
       if (!changed_.wait(lock, stop, [&] { return next() != entries_.end() || !sweeps_.empty(); })) return;
+      busy_ = true;
       if (sweeps_.empty()) {
         entry = *next();
         entry->status.state = running_state(entry->job.kind);
@@ -222,7 +225,16 @@ bool SiteQueue::forget(const std::string& cluster, const std::string& backup) {
 
 bool SiteQueue::idle() const {
   std::lock_guard lock(mutex_);
-  return sweeps_.empty() && std::all_of(entries_.begin(), entries_.end(), [](const auto& e) { return !e->status.open(); });
+  return is_idle();
+}
+
+bool SiteQueue::wait_idle(std::chrono::milliseconds at_most) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, at_most, [this] { return is_idle(); });
+}
+
+bool SiteQueue::is_idle() const {
+  return !busy_ && sweeps_.empty() && std::all_of(entries_.begin(), entries_.end(), [](const auto& e) { return !e->status.open(); });
 }
 
 }  // namespace holdfast

@@ -42,7 +42,10 @@ class SiteQueue {
   std::vector<std::string> sweep_problems() const;
   // What waits, runs, has failed, was checked or fetched (the last 100).
   std::vector<CopyStatus> copies() const;
+  // Nothing waits or runs, sweeps included.
   bool idle() const;
+  // Waits until that is so; false: it was not, all the time.
+  bool wait_idle(std::chrono::milliseconds at_most);
   // Of one that does not wait or run; false: there is none.
   bool forget(const std::string& cluster, const std::string& backup);
 
@@ -52,6 +55,7 @@ class SiteQueue {
     CopyProgress progress;
     CopyStatus status;  // without the progress
   };
+  bool is_idle() const;  // with the lock held
   void work(const std::stop_token& stop);
   void forget_oldest();  // with the lock held
   void copy(const std::shared_ptr<Entry>& entry, const std::stop_token& stop);
@@ -71,6 +75,7 @@ class SiteQueue {
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
   std::list<std::shared_ptr<Entry>> entries_;
+  bool busy_ = false;             // with a job or a sweep
   std::set<std::string> sweeps_;  // clusters whose repositories are to be swept
   std::map<std::string, std::string> sweep_problems_;  // by cluster
   std::jthread worker_;

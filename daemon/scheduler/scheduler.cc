@@ -32,6 +32,8 @@ Result<Policy> decode(const std::string& text) {
   return policy;
 }
 
+Status no_such_policy(const std::string& name) { return Status(Code::kNotFound, "there is no policy \"" + name + "\""); }
+
 }  // namespace
 
 Scheduler::Scheduler(SchedulerParts parts)
@@ -138,7 +140,7 @@ Result<void> Scheduler::install(std::shared_ptr<const Policy> policy) {
 
 Result<Scheduler::Entry*> Scheduler::find(const std::string& name) {
   const auto found = entries_.find(name);
-  if (found == entries_.end()) return error(Code::kNotFound, "there is no policy \"" + name + "\"");
+  if (found == entries_.end()) return error(no_such_policy(name));
   return &found->second;
 }
 
@@ -173,7 +175,7 @@ std::vector<PolicyStatus> Scheduler::policies() const {
 Result<PolicyStatus> Scheduler::policy(const std::string& name) const {
   std::lock_guard lock(mutex_);
   const auto found = entries_.find(name);
-  if (found == entries_.end()) return error(Code::kNotFound, "there is no policy \"" + name + "\"");
+  if (found == entries_.end()) return error(no_such_policy(name));
   return status_of(found->second);
 }
 
@@ -254,7 +256,7 @@ bool Scheduler::is_in_force(const Policy& policy) const {
 Result<std::shared_ptr<const Policy>> Scheduler::in_force(const std::string& name) const {
   std::lock_guard lock(mutex_);
   const auto found = entries_.find(name);
-  if (found == entries_.end()) return error(Code::kNotFound, "there is no policy \"" + name + "\"");
+  if (found == entries_.end()) return error(no_such_policy(name));
   return found->second.policy;
 }
 

@@ -156,10 +156,26 @@ boost::asio::awaitable<S3Result<void>> put_small_object(std::shared_ptr<Call> ca
   co_return result;
 }
 
+using CommitBody = std::function<S3Result<HttpResponse>(TakenBody)>;
+
+// Takes the body, then commits what was made of it, on a worker.
+boost::asio::awaitable<S3Result<void>> receive_and_commit(std::shared_ptr<Call> call, HttpExchange& exchange, std::shared_ptr<BodyIntake> intake, CommitBody commit) {
+  S3Result<void> result;
+  S3Result<TakenBody> body = co_await receive_body(std::move(intake), call, exchange);
+  if (!body) {
+    result = std::unexpected(body.error());
+    co_return result;
+  }
+  auto taken = std::make_shared<TakenBody>(std::move(*body));
+  auto work = [taken, commit = std::move(commit)] { return commit(std::move(*taken)); };
+  S3Result<HttpResponse> response = co_await offload(*call->services->workers, std::move(work));
+  result = co_await send_answer(call, exchange, std::move(response));
+  co_return result;
+}
+
 }  // namespace
 
 boost::asio::awaitable<S3Result<void>> put_object(std::shared_ptr<Call> call, HttpExchange& exchange) {
-  boost::asio::thread_pool& workers = *call->services->workers;
   S3Result<void> result;
   const HttpRequest& http = *call->http;
   if (http.content_length && *http.content_length <= kSmallBodyBytes && !http.expects_continue && !http.chunked) {
@@ -167,26 +183,18 @@ boost::asio::awaitable<S3Result<void>> put_object(std::shared_ptr<Call> call, Ht
     co_return result;
   }
   auto prepare = [call] { return prepare_object(call, store_sink(*call)); };
-  auto prepared = co_await offload(workers, std::move(prepare));
+  auto prepared = co_await offload(*call->services->workers, std::move(prepare));
   if (!prepared) {
     result = std::unexpected(prepared.error());
     co_return result;
   }
-  S3Result<TakenBody> body = co_await receive_body(prepared->second, call, exchange);
-  if (!body) {
-    result = std::unexpected(body.error());
-    co_return result;
-  }
-  auto taken = std::make_shared<TakenBody>(std::move(*body));
   auto attributes = std::make_shared<Attributes>(std::move(prepared->first));
-  auto commit = [call, taken, attributes] { return commit_object(*call, std::move(*attributes), std::move(*taken)); };
-  S3Result<HttpResponse> response = co_await offload(workers, std::move(commit));
-  result = co_await send_answer(call, exchange, std::move(response));
+  CommitBody commit = [call, attributes](TakenBody body) { return commit_object(*call, std::move(*attributes), std::move(body)); };
+  result = co_await receive_and_commit(call, exchange, prepared->second, std::move(commit));
   co_return result;
 }
 
 boost::asio::awaitable<S3Result<void>> upload_part(std::shared_ptr<Call> call, HttpExchange& exchange) {
-  boost::asio::thread_pool& workers = *call->services->workers;
   S3Result<void> result;
   auto number = parse_part_number(*call);
   if (!number) {
@@ -194,22 +202,15 @@ boost::asio::awaitable<S3Result<void>> upload_part(std::shared_ptr<Call> call, H
     co_return result;
   }
   auto prepare = [call] { return prepare_part(call); };
-  auto prepared = co_await offload(workers, std::move(prepare));
+  auto prepared = co_await offload(*call->services->workers, std::move(prepare));
   if (!prepared) {
     result = std::unexpected(prepared.error());
     co_return result;
   }
-  S3Result<TakenBody> body = co_await receive_body(prepared->second, call, exchange);
-  if (!body) {
-    result = std::unexpected(body.error());
-    co_return result;
-  }
-  auto taken = std::make_shared<TakenBody>(std::move(*body));
   const auto part = static_cast<uint32_t>(*number);
   auto upload = std::make_shared<const Upload>(std::move(prepared->first));
-  auto commit = [call, taken, part, upload] { return commit_part(*call, *upload, part, std::move(*taken)); };
-  S3Result<HttpResponse> response = co_await offload(workers, std::move(commit));
-  result = co_await send_answer(call, exchange, std::move(response));
+  CommitBody commit = [call, part, upload](TakenBody body) { return commit_part(*call, *upload, part, std::move(body)); };
+  result = co_await receive_and_commit(call, exchange, prepared->second, std::move(commit));
   co_return result;
 }
 

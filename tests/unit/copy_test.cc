@@ -480,7 +480,7 @@ class SiteQueueTest : public CopyTest {
 
   void run(CopyJob::Kind kind) {
     ASSERT_TRUE(queue_->add({kind, {&fixture_.store(), "holdfast", kPrefix}, unit_, true}));
-    while (!queue_->idle()) std::this_thread::yield();
+    ASSERT_TRUE(queue_->wait_idle(std::chrono::seconds(60)));
   }
   CopyStatus only() {
     const auto all = queue_->copies();
