@@ -1,7 +1,8 @@
 // Which free segment is used next, and when a device is told that it need not keep one.
 #include <gtest/gtest.h>
 
-#include <optional>
+#include <algorithm>
+#include <vector>
 
 #include "storage/log/allocator.h"
 #include "storage/object/space_return.h"
@@ -72,12 +73,12 @@ TEST_F(SpaceTest, AFewAreKeptTheOldestGoFirst) {
 TEST_F(SpaceTest, TheReserveIsNotGivenBack) {
   const auto freed = use_and_free(kSegments - kReserveSegments);
   for (size_t i = 0; i < freed.size(); ++i) ASSERT_TRUE(allocator_.allocate(SegmentKind::kBulk, Purpose::kPut));
-  for (uint32_t s : std::vector<uint32_t>(freed.begin(), freed.begin() + 1)) allocator_.seal(s);
+  allocator_.seal(freed[0]);
   ASSERT_EQ(allocator_.reclaim(), 1u);
   EXPECT_TRUE(allocator_.discard_one(device_, true)) << "one beyond the reserve";
   EXPECT_FALSE(allocator_.discard_one(device_, true));
   ASSERT_TRUE(allocator_.allocate(SegmentKind::kBulk, Purpose::kPut));
-  for (uint32_t s : std::vector<uint32_t>(freed.begin() + 1, freed.begin() + 2)) allocator_.seal(s);
+  allocator_.seal(freed[1]);
   ASSERT_TRUE(allocator_.allocate(SegmentKind::kJournal, Purpose::kOpening));
   ASSERT_EQ(allocator_.reclaim(), 1u);
   EXPECT_FALSE(allocator_.discard_one(device_, true)) << "it is part of the reserve now";
