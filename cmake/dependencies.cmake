@@ -18,6 +18,14 @@ pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
 find_package(date REQUIRED)
 pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
 
+# AES-GCM for processors with wide vectors; there is none but for x86-64.
+add_library(hf_ipsec_mb INTERFACE)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  find_library(IPSEC_MB_LIBRARY IPSec_MB REQUIRED)
+  target_link_libraries(hf_ipsec_mb INTERFACE ${IPSEC_MB_LIBRARY})
+  target_compile_definitions(hf_ipsec_mb INTERFACE HOLDFAST_IPSEC_MB)
+endif()
+
 # Asio and Beast are compiled once, in storage/net/boost_impl.cc.
 add_library(hf_boost INTERFACE)
 target_compile_definitions(hf_boost INTERFACE BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION

@@ -11,6 +11,8 @@ test=(libgtest-dev python3 python3-venv clang-16 libclang-rt-16-dev tgt rclone r
       ca-certificates procps bc gcc libc6-dev faketime)
 bench=(python3-matplotlib)
 
+if [ "$(dpkg --print-architecture)" = amd64 ]; then build+=(libipsec-mb-dev); fi
+
 wanted=()
 for step in "$@"; do
   case $step in

@@ -330,7 +330,7 @@ class Daemon {
   const std::string config_path_;
   SystemClock clock_;
   SystemRandom random_;
-  Md5Lanes md5_{md5_lane_kernel(), std::max(1U, std::thread::hardware_concurrency() / 4)};
+  Md5Lanes md5_{md5_lane_kernels(), std::max(1U, std::thread::hardware_concurrency() / 4)};
   boost::asio::thread_pool workers_;
   Metrics metrics_;
   std::vector<std::unique_ptr<Pool>> pools_;

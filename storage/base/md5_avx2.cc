@@ -1,16 +1,12 @@
-#include "storage/base/md5_kernels.h"
-
 #ifdef __x86_64__
 
-#include <immintrin.h>
+#include "storage/base/md5_avx.h"
 
 #include <utility>
 
 namespace holdfast {
 
 namespace {
-
-#define HF_AVX2 [[gnu::target("avx2"), gnu::always_inline]] inline
 
 // One 32-bit word of each lane.
 using Words = __m256i;
@@ -20,26 +16,6 @@ HF_AVX2 Words all(uint32_t value) { return _mm256_set1_epi32(static_cast<int>(va
 template <int N>
 HF_AVX2 Words rotated(Words x) {
   return _mm256_or_si256(_mm256_slli_epi32(x, N), _mm256_srli_epi32(x, 32 - N));
-}
-
-// Eight words of each of eight lanes become eight times one word of all.
-HF_AVX2 void transpose(const std::array<const std::byte*, kMd5Lanes>& from, size_t offset, Words* out) {
-  Words r[8], t[8];
-  for (size_t i = 0; i < 8; ++i) r[i] = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from[i] + offset));
-  for (size_t i = 0; i < 8; i += 2) {
-    t[i] = _mm256_unpacklo_epi32(r[i], r[i + 1]);
-    t[i + 1] = _mm256_unpackhi_epi32(r[i], r[i + 1]);
-  }
-  for (size_t i = 0; i < 8; i += 4) {
-    r[i] = _mm256_unpacklo_epi64(t[i], t[i + 2]);
-    r[i + 1] = _mm256_unpackhi_epi64(t[i], t[i + 2]);
-    r[i + 2] = _mm256_unpacklo_epi64(t[i + 1], t[i + 3]);
-    r[i + 3] = _mm256_unpackhi_epi64(t[i + 1], t[i + 3]);
-  }
-  for (size_t i = 0; i < 4; ++i) {
-    out[i] = _mm256_permute2x128_si256(r[i], r[i + 4], 0x20);
-    out[i + 4] = _mm256_permute2x128_si256(r[i], r[i + 4], 0x31);
-  }
 }
 
 // As in md5_scalar.cc.
@@ -64,40 +40,22 @@ HF_AVX2 void all_steps(Words (&s)[4], const Words (&words)[16], std::index_seque
 
 }  // namespace
 
-[[gnu::target("avx2")]] void md5_blocks_avx2(std::array<Md5State, kMd5Lanes>& states, std::array<const std::byte*, kMd5Lanes> blocks, size_t count) {
-  alignas(32) uint32_t lanes[4][kMd5Lanes];
+[[gnu::target("avx2")]] void md5_blocks_avx2(Md5State* states, const std::byte* const* blocks, size_t count) {
+  alignas(32) uint32_t lanes[4][8];
   Words state[4];
-  for (size_t w = 0; w < 4; ++w) {
-    for (size_t i = 0; i < kMd5Lanes; ++i) lanes[w][i] = states[i].words[w];
-    state[w] = _mm256_load_si256(reinterpret_cast<const __m256i*>(lanes[w]));
-  }
-  for (; count > 0; --count) {
+  md5_gather_states<8>(states, lanes);
+  for (size_t w = 0; w < 4; ++w) state[w] = _mm256_load_si256(reinterpret_cast<const __m256i*>(lanes[w]));
+  for (size_t at = 0; at < count * kMd5BlockBytes; at += kMd5BlockBytes) {
     Words words[16], s[4];
-    transpose(blocks, 0, words);
-    transpose(blocks, 32, words + 8);
+    md5_transpose_8(blocks, at, words);
+    md5_transpose_8(blocks, at + 32, words + 8);
     for (size_t w = 0; w < 4; ++w) s[w] = state[w];
     all_steps(s, words, std::make_index_sequence<64>());
     for (size_t w = 0; w < 4; ++w) state[w] = _mm256_add_epi32(state[w], s[w]);
-    for (const std::byte*& b : blocks) b += kMd5BlockBytes;
   }
-  for (size_t w = 0; w < 4; ++w) {
-    _mm256_store_si256(reinterpret_cast<__m256i*>(lanes[w]), state[w]);
-    for (size_t i = 0; i < kMd5Lanes; ++i) states[i].words[w] = lanes[w][i];
-  }
+  for (size_t w = 0; w < 4; ++w) _mm256_store_si256(reinterpret_cast<__m256i*>(lanes[w]), state[w]);
+  md5_scatter_states<8>(lanes, states);
 }
-
-Md5LaneKernel md5_lane_kernel(std::string_view only) {
-  const bool wanted = only.empty() || only == "avx2";
-  return wanted && __builtin_cpu_supports("avx2") ? md5_blocks_avx2 : nullptr;
-}
-
-}  // namespace holdfast
-
-#else
-
-namespace holdfast {
-
-Md5LaneKernel md5_lane_kernel(std::string_view) { return nullptr; }
 
 }  // namespace holdfast
 

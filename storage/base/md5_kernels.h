@@ -1,11 +1,13 @@
-// The block function of MD5 (RFC 1321, section 3.4), for one stream and for eight at a time.
+// The block function of MD5 (RFC 1321, section 3.4), for one stream and for several at a time.
 #pragma once
 
 #include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <string_view>
+#include <span>
+
+#include "storage/base/cpu.h"
 
 namespace holdfast {
 
@@ -14,17 +16,25 @@ struct Md5State {
 };
 
 inline constexpr size_t kMd5BlockBytes = 64;
-inline constexpr size_t kMd5Lanes = 8;
+inline constexpr size_t kMd5MostLanes = 16;
 
 // `count` blocks of 64 bytes.
 void md5_blocks(Md5State& state, const std::byte* blocks, size_t count);
 
-// As many blocks of each of eight streams. The states are those of the lanes, in order.
-using Md5LaneKernel = void (*)(std::array<Md5State, kMd5Lanes>& states, std::array<const std::byte*, kMd5Lanes> blocks, size_t count);
+// As many blocks of each of `lanes` streams.
+struct Md5LaneKernel {
+  size_t lanes;
+  size_t fewest;  // streams: fewer are done faster one after the other
+  void (*run)(Md5State* states, const std::byte* const* blocks, size_t count);
+};
 
-// What this processor runs fastest; nullptr: nothing beats one stream after the other. `only` (else empty) names the one that is
-// wanted, for tests: "avx2"; nullptr where the processor lacks it.
-Md5LaneKernel md5_lane_kernel(std::string_view only = {});
+// The fastest of a level, narrowest first; empty: nothing beats one stream after the other.
+std::span<const Md5LaneKernel> md5_lane_kernels(CpuLevel level = cpu_level());
+
+// Of single instruction sets, for md5_lane_kernels() alone.
+void md5_blocks_avx2(Md5State* states, const std::byte* const* blocks, size_t count);
+void md5_blocks_avx512_8(Md5State* states, const std::byte* const* blocks, size_t count);
+void md5_blocks_avx512_16(Md5State* states, const std::byte* const* blocks, size_t count);
 
 // The 64 steps: which word of the block, how far to rotate, and the constant, floor(2^32 * abs(sin(step + 1))).
 struct Md5Step {

@@ -10,19 +10,19 @@ constexpr size_t kFewestShared = 256;  // blocks: fewer are done sooner than tol
 }
 
 void Md5Lanes::begin(Md5Job& job) {
-  if (kernel_ == nullptr) return;
+  if (kernels_.empty()) return;
   std::lock_guard lock(mutex_);
   ++open_;
   queue_.push_back(&job);
 }
 
 void Md5Lanes::finish(Md5Job& job) {
-  if (kernel_ == nullptr) return md5_blocks(*job.state, job.blocks, job.count);
+  if (kernels_.empty()) return md5_blocks(*job.state, job.blocks, job.count);
   {
     std::lock_guard lock(mutex_);
     if (job.phase_ == Phase::kDone) return;
     job.awaited_ = true;
-    if (!job.taken_ && (leaders_ < leaders_at_most_ || open_ < kFewestLanes)) {
+    if (!job.taken_ && (leaders_ < leaders_at_most_ || open_ < kernels_.front().fewest)) {
       std::erase(queue_, &job);
       job.taken_ = true;
       job.phase_ = Phase::kLeads;
@@ -46,7 +46,7 @@ void Md5Lanes::lead(Md5Job& own) {
 
 void Md5Lanes::gather(Team& team) {
   std::lock_guard lock(mutex_);
-  while (team.size < kMd5Lanes && !queue_.empty()) {
+  while (team.size < kernels_.back().lanes && !queue_.empty()) {
     queue_.front()->taken_ = true;
     team.jobs[team.size++] = queue_.front();
     queue_.pop_front();
@@ -56,18 +56,19 @@ void Md5Lanes::gather(Team& team) {
 void Md5Lanes::work(Team& team) const {
   size_t count = kSliceBlocks;
   for (size_t i = 0; i < team.size; ++i) count = std::min(count, team.jobs[i]->count);
-  if (team.size < kFewestLanes) {
+  const Md5LaneKernel& kernel = *std::find_if(kernels_.begin(), kernels_.end(), [&](const Md5LaneKernel& k) { return team.size <= k.lanes; });
+  if (team.size < kernel.fewest) {
     for (size_t i = 0; i < team.size; ++i) md5_blocks(*team.jobs[i]->state, team.jobs[i]->blocks, count);
   } else {
     // Lanes that nobody needs do the first one's work again.
-    std::array<Md5State, kMd5Lanes> states;
-    std::array<const std::byte*, kMd5Lanes> blocks;
-    for (size_t i = 0; i < kMd5Lanes; ++i) {
+    std::array<Md5State, kMd5MostLanes> states;
+    std::array<const std::byte*, kMd5MostLanes> blocks;
+    for (size_t i = 0; i < kernel.lanes; ++i) {
       const Md5Job& job = *team.jobs[i < team.size ? i : 0];
       states[i] = *job.state;
       blocks[i] = job.blocks;
     }
-    kernel_(states, blocks, count);
+    kernel.run(states.data(), blocks.data(), count);
     for (size_t i = 0; i < team.size; ++i) *team.jobs[i]->state = states[i];
   }
   for (size_t i = 0; i < team.size; ++i) {

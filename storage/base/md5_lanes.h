@@ -1,5 +1,5 @@
 // MD5 of many streams at a time. One stream cannot be hashed by more than one lane of the processor, and is bound by its latency: what several
-// threads hash at the same moment goes through eight lanes of one of them.
+// threads hash at the same moment goes through eight or sixteen lanes of one of them.
 #pragma once
 
 #include <array>
@@ -37,8 +37,8 @@ struct Md5Job {
 // waits for others to come.
 class Md5Lanes {
  public:
-  // `leaders`: how many threads may work with lanes at a time. A `kernel` of nullptr: each thread does its own.
-  explicit Md5Lanes(Md5LaneKernel kernel = md5_lane_kernel(), unsigned leaders = 1) : kernel_(kernel), leaders_at_most_(leaders) {}
+  // `leaders`: how many threads may work with lanes at a time. Without `kernels` (narrowest first) each thread does its own.
+  explicit Md5Lanes(std::span<const Md5LaneKernel> kernels = md5_lane_kernels(), unsigned leaders = 1) : kernels_(kernels), leaders_at_most_(leaders) {}
 
   void begin(Md5Job& job);
   // Returns when it is done. Must follow, on the same thread.
@@ -46,12 +46,10 @@ class Md5Lanes {
 
  private:
   using Phase = Md5Job::Phase;
-  // Fewer are done faster one after the other.
-  static constexpr size_t kFewestLanes = 3;
   static constexpr size_t kSliceBlocks = 1024;  // then newcomers are looked for
 
   struct Team {
-    std::array<Md5Job*, kMd5Lanes> jobs;
+    std::array<Md5Job*, kMd5MostLanes> jobs;
     size_t size = 0;
   };
   void lead(Md5Job& own);
@@ -60,7 +58,7 @@ class Md5Lanes {
   bool dismiss(Team& team, const Md5Job& own);
   void hand_over(const Team& team);
 
-  const Md5LaneKernel kernel_;
+  const std::span<const Md5LaneKernel> kernels_;
   const unsigned leaders_at_most_;
   std::mutex mutex_;
   std::deque<Md5Job*> queue_;

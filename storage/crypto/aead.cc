@@ -5,6 +5,8 @@
 
 #include <memory>
 
+#include "storage/crypto/gcm_wide.h"
+
 namespace holdfast {
 
 namespace {
@@ -82,6 +84,7 @@ Nonce counter_nonce(uint64_t counter) {
 
 void aead_seal(const SecretKey& key, const Nonce& nonce, ByteSpan aad, ByteSpan plain, MutableByteSpan cipher,
                std::span<std::byte, kTagBytes> tag) {
+  if (has_wide_gcm()) return wide_gcm_seal(key, nonce, aad, plain, cipher, tag);
   EVP_CIPHER_CTX* ctx = sealing(key, nonce);
   int n = 0;
   if (!aad.empty()) EVP_EncryptUpdate(ctx, nullptr, &n, uc(aad.data()), static_cast<int>(aad.size()));
@@ -93,6 +96,7 @@ void aead_seal(const SecretKey& key, const Nonce& nonce, ByteSpan aad, ByteSpan 
 
 bool aead_open(const SecretKey& key, const Nonce& nonce, ByteSpan aad, ByteSpan cipher,
                std::span<const std::byte, kTagBytes> tag, MutableByteSpan plain) {
+  if (has_wide_gcm()) return wide_gcm_open(key, nonce, aad, cipher, tag, plain);
   EVP_CIPHER_CTX* ctx = opening(key, nonce);
   int n = 0;
   if (!aad.empty()) EVP_DecryptUpdate(ctx, nullptr, &n, uc(aad.data()), static_cast<int>(aad.size()));

@@ -59,35 +59,56 @@ TEST(Md5, ConstantsAreThoseOfTheSine) {
   for (size_t i = 0; i < 64; ++i) EXPECT_EQ(static_cast<uint32_t>(std::floor(4294967296.0 * std::fabs(std::sin(static_cast<double>(i + 1))))), kMd5Constants[i]) << i;
 }
 
+class Md5Kernels : public testing::TestWithParam<CpuLevel> {};
+
 // Each lane has a stream of its own, begun at another place.
-TEST(Md5, TheLaneKernelIsTheScalarOneEightTimes) {
-  const Md5LaneKernel kernel = md5_lane_kernel("avx2");
-  if (kernel == nullptr) GTEST_SKIP() << "this processor has no AVX2";
-  for (uint64_t seed = 1; seed <= 50; ++seed) {
-    SCOPED_TRACE(seed);
-    std::mt19937_64 engine(seed);
-    const size_t count = 1 + engine() % 20;
-    std::array<std::string, kMd5Lanes> bytes;
-    std::array<Md5State, kMd5Lanes> states, wanted;
-    std::array<const std::byte*, kMd5Lanes> blocks;
-    for (size_t i = 0; i < kMd5Lanes; ++i) {
-      const size_t skew = engine() % 64;  // blocks need not be aligned
-      bytes[i] = random_bytes(engine, skew + count * kMd5BlockBytes);
-      for (uint32_t& w : states[i].words) w = static_cast<uint32_t>(engine());
-      wanted[i] = states[i];
-      blocks[i] = as_bytes(bytes[i]).data() + skew;
-      md5_blocks(wanted[i], blocks[i], count);
+TEST_P(Md5Kernels, AreTheScalarOneForEachOfTheirStreams) {
+  if (cpu_level() < GetParam()) GTEST_SKIP() << "this processor has not got these instructions";
+  for (const Md5LaneKernel& kernel : md5_lane_kernels(GetParam())) {
+    for (uint64_t seed = 1; seed <= 50; ++seed) {
+      SCOPED_TRACE(std::to_string(kernel.lanes) + " lanes, seed " + std::to_string(seed));
+      std::mt19937_64 engine(seed);
+      const size_t count = 1 + engine() % 20;
+      std::vector<std::string> bytes(kernel.lanes);
+      std::vector<Md5State> states(kernel.lanes), wanted(kernel.lanes);
+      std::vector<const std::byte*> blocks(kernel.lanes);
+      for (size_t i = 0; i < kernel.lanes; ++i) {
+        const size_t skew = engine() % 64;  // blocks need not be aligned
+        bytes[i] = random_bytes(engine, skew + count * kMd5BlockBytes);
+        for (uint32_t& w : states[i].words) w = static_cast<uint32_t>(engine());
+        wanted[i] = states[i];
+        blocks[i] = as_bytes(bytes[i]).data() + skew;
+        md5_blocks(wanted[i], blocks[i], count);
+      }
+      kernel.run(states.data(), blocks.data(), count);
+      for (size_t i = 0; i < kernel.lanes; ++i) EXPECT_EQ(wanted[i].words, states[i].words) << i;
     }
-    kernel(states, blocks, count);
-    for (size_t i = 0; i < kMd5Lanes; ++i) EXPECT_EQ(wanted[i].words, states[i].words) << i;
   }
 }
 
-class Md5FromManyThreads : public testing::TestWithParam<std::tuple<const char*, unsigned, unsigned>> {};
+INSTANTIATE_TEST_SUITE_P(Levels, Md5Kernels, testing::Values(CpuLevel::kAvx2, CpuLevel::kAvx512));
+
+TEST(Md5, TheLevelSaysWhichKernels) {
+  EXPECT_TRUE(md5_lane_kernels(CpuLevel::kBaseline).empty());
+  for (const CpuLevel level : {CpuLevel::kAvx2, CpuLevel::kAvx512}) {
+    size_t narrower = 0;
+    for (const Md5LaneKernel& k : md5_lane_kernels(level)) {
+      EXPECT_LT(narrower, k.lanes);
+      EXPECT_LE(k.lanes, kMd5MostLanes);
+      narrower = k.lanes;
+    }
+  }
+  limit_cpu(CpuLevel::kBaseline);
+  EXPECT_TRUE(md5_lane_kernels().empty());
+  limit_cpu(CpuLevel::kAvx512);
+}
+
+class Md5FromManyThreads : public testing::TestWithParam<std::tuple<CpuLevel, unsigned, unsigned>> {};
 
 TEST_P(Md5FromManyThreads, IsThatOfEachStream) {
-  const auto [kernel, leaders, threads] = GetParam();
-  Md5Lanes lanes(std::string_view(kernel).empty() ? nullptr : md5_lane_kernel(kernel), leaders);
+  const auto [level, leaders, threads] = GetParam();
+  if (cpu_level() < level) GTEST_SKIP() << "this processor has not got these instructions";
+  Md5Lanes lanes(md5_lane_kernels(level), leaders);
   const uint64_t first = std::random_device()();
   SCOPED_TRACE("first seed " + std::to_string(first));
   std::vector<std::string> wrong(threads);
@@ -107,7 +128,8 @@ TEST_P(Md5FromManyThreads, IsThatOfEachStream) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kernels, Md5FromManyThreads,
-                         testing::Values(std::tuple("", 1U, 4U), std::tuple("avx2", 1U, 1U), std::tuple("avx2", 1U, 3U), std::tuple("avx2", 1U, 12U), std::tuple("avx2", 2U, 20U)));
+                         testing::Values(std::tuple(CpuLevel::kBaseline, 1U, 4U), std::tuple(CpuLevel::kAvx2, 1U, 1U), std::tuple(CpuLevel::kAvx2, 1U, 3U), std::tuple(CpuLevel::kAvx2, 1U, 12U), std::tuple(CpuLevel::kAvx2, 2U, 20U),
+                                         std::tuple(CpuLevel::kAvx512, 1U, 2U), std::tuple(CpuLevel::kAvx512, 1U, 12U), std::tuple(CpuLevel::kAvx512, 1U, 24U), std::tuple(CpuLevel::kAvx512, 2U, 40U)));
 
 }  // namespace
 }  // namespace holdfast
