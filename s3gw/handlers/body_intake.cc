@@ -6,7 +6,7 @@ namespace holdfast::s3 {
 
 namespace {
 constexpr uint64_t kMaxPutBytes = 5ULL << 30;
-constexpr size_t kPieceBytes = 256 << 10;
+constexpr size_t kPieceBytes = 512 << 10;
 }  // namespace
 
 BodyIntake::BodyIntake(std::shared_ptr<const Call> call) : call_(std::move(call)), md5_(call_->services->md5) {}
@@ -43,7 +43,16 @@ BodyIntake::OpenSink store_sink(const Call& call) {
   return [&call](uint64_t size_bytes) { return call.objects().open_body(call.bucket(), size_bytes); };
 }
 
+MutableByteSpan BodyIntake::room(uint64_t most_bytes) {
+  AlignedBuffer& room = rooms_[next_room_];
+  next_room_ = (next_room_ + 1) % rooms_.size();
+  const size_t size = std::min<uint64_t>(kPieceBytes, most_bytes);
+  if (room.size() < size) room = AlignedBuffer(size);
+  return room.span().first(size);
+}
+
 S3Result<void> BodyIntake::feed(ByteSpan raw) {
+  md5_.wait(kMostBehind - 1);
   if (!chunks_) return take(raw);
   return chunks_->feed(raw, [this](ByteSpan plain) { return take(plain); });
 }
@@ -55,9 +64,7 @@ S3Result<void> BodyIntake::take(ByteSpan plain) {
   if (sha256_) sha256_->update(plain);
   checksum_->update(plain);
   if (other_announced_) other_announced_->update(plain);
-  const auto appended = sink_->append(plain);
-  md5_.wait();  // the bytes go
-  HF_CHECK(appended);
+  HF_CHECK(sink_->append(plain));
   return {};
 }
 
@@ -115,13 +122,9 @@ boost::asio::awaitable<S3Result<TakenBody>> receive_body(std::shared_ptr<BodyInt
   Background<S3Result<void>> worker(executor);
   uint64_t left = intake->raw_bytes().value_or(UINT64_MAX);
   const bool open_end = !intake->raw_bytes();
-  const size_t piece = std::min<uint64_t>(kPieceBytes, left);
-  auto buffers = std::make_shared<std::array<Bytes, 2>>();
-  (*buffers)[0].resize(piece);
-  if (left > piece) (*buffers)[1].resize(piece);
   S3Result<void> state;
-  for (size_t turn = 0; left > 0 && state; turn ^= 1) {
-    MutableByteSpan into = MutableByteSpan((*buffers)[turn]).first(std::min<uint64_t>(piece, left));
+  while (left > 0 && state) {
+    MutableByteSpan into = intake->room(left);
     Result<size_t> n = co_await exchange.read_body(into);
     if (worker.running()) state = co_await worker.finish();
     if (!n || (*n == 0 && !open_end)) {
@@ -131,7 +134,7 @@ boost::asio::awaitable<S3Result<TakenBody>> receive_body(std::shared_ptr<BodyInt
     if (!state || *n == 0) break;
     left = open_end && *n < into.size() ? 0 : left - *n;
     const ByteSpan bytes = into.first(*n);
-    auto feed = [intake, buffers, bytes] { return intake->feed(bytes); };
+    auto feed = [intake, bytes] { return intake->feed(bytes); };
     worker.start(workers, std::move(feed));
   }
   if (worker.running()) state = co_await worker.finish();

@@ -24,7 +24,9 @@ class BodyIntake {
   using OpenSink = std::function<Result<std::unique_ptr<BodySink>>(uint64_t size_bytes)>;
   static S3Result<std::unique_ptr<BodyIntake>> begin(std::shared_ptr<const Call> call, ChecksumAlgorithm kept, const OpenSink& open);
 
-  // Bytes as they come from the socket.
+  // Where the next bytes from the socket may be received, beside a feed() of those in the room before it.
+  MutableByteSpan room(uint64_t most_bytes);
+  // Bytes as they come from the socket. They stay until kMostBehind more calls have returned, or this has ended: their MD5 may be behind.
   S3Result<void> feed(ByteSpan raw);
   // After the last byte: BadDigest, IncompleteBody, XAmzContentSHA256Mismatch, SignatureDoesNotMatch.
   S3Result<TakenBody> finish();
@@ -39,13 +41,17 @@ class BodyIntake {
   S3Result<void> check_announced(const std::string& value) const;
 
   std::shared_ptr<const Call> call_;
+  static constexpr size_t kMostBehind = 3;
+  // One to receive into, one that is taken, and those that wait to be hashed together with others' bytes.
+  std::array<AlignedBuffer, kMostBehind + 2> rooms_;
+  size_t next_room_ = 0;
   std::optional<uint64_t> raw_bytes_;
   uint64_t object_bytes_ = 0;
   uint64_t taken_bytes_ = 0;
   std::string content_md5_;  // raw; empty: not given
   Checksum announced_;
   std::optional<ChunkedBody> chunks_;
-  LaneMd5 md5_;
+  LaneMd5 md5_;  // ends before the rooms
   std::optional<Digest> sha256_;
   Checksum kept_;
   std::optional<RunningChecksum> checksum_;         // kept

@@ -9,116 +9,146 @@ namespace {
 constexpr size_t kFewestShared = 256;  // blocks: fewer are done sooner than told to others
 }
 
-void Md5Lanes::begin(Md5Job& job) {
-  if (kernels_.empty()) return;
+void Md5Lanes::begin(Md5Stream& stream, const std::byte* blocks, size_t count) {
+  if (kernels_.empty()) return md5_blocks(stream.state_, blocks, count);
   std::lock_guard lock(mutex_);
+  ++stream.begun_;
+  stream.pieces_.push_back({blocks, count});
+  if (stream.pieces_.size() > 1) return;
   ++open_;
-  queue_.push_back(&job);
+  queue_.push_back(&stream);
 }
 
-void Md5Lanes::finish(Md5Job& job) {
-  if (kernels_.empty()) return md5_blocks(*job.state, job.blocks, job.count);
+// With the lock held. Where too few have anything to do for a lane each, nobody is in the way of the others.
+bool Md5Lanes::may_lead(const Md5Stream& stream) const { return !stream.taken_ && (leaders_ < leaders_at_most_ || open_ < kernels_.front().fewest); }
+
+void Md5Lanes::wait(Md5Stream& stream, size_t undone_at_most) {
+  std::unique_lock lock(mutex_);
+  if (stream.begun_ - stream.done_ <= undone_at_most) return;
+  const uint64_t target = stream.begun_ - undone_at_most;
+  stream.awaited_ = target;
+  if (may_lead(stream)) {
+    std::erase(queue_, &stream);
+    stream.taken_ = stream.leads_ = true;
+    ++leaders_;
+  }
+  while (!stream.leads_ && stream.done_ < target) {
+    const uint32_t known = stream.news_;
+    lock.unlock();
+    stream.news_.wait(known);
+    lock.lock();
+  }
+  stream.awaited_ = 0;
+  if (!std::exchange(stream.leads_, false)) return;
+  lock.unlock();
+  lead(stream, target);
+}
+
+void Md5Lanes::lead(Md5Stream& own, uint64_t target) {
+  Team team;
   {
     std::lock_guard lock(mutex_);
-    if (job.phase_ == Phase::kDone) return;
-    job.awaited_ = true;
-    if (!job.taken_ && (leaders_ < leaders_at_most_ || open_ < kernels_.front().fewest)) {
-      std::erase(queue_, &job);
-      job.taken_ = true;
-      job.phase_ = Phase::kLeads;
-      ++leaders_;
-    }
+    team.add(own);
   }
-  job.phase_.wait(Phase::kWaits);
-  if (job.phase_ == Phase::kLeads) return lead(job);
-  const std::lock_guard told(mutex_);  // who has told it is still at it
-}
-
-void Md5Lanes::lead(Md5Job& own) {
-  Team team;
-  team.jobs[team.size++] = &own;
-  for (;;) {
+  do {
     gather(team);
     work(team);
-    if (dismiss(team, own)) return hand_over(team);
-  }
+  } while (!settle(team, own, target));
+  hand_over(team);
 }
 
 void Md5Lanes::gather(Team& team) {
   std::lock_guard lock(mutex_);
   while (team.size < kernels_.back().lanes && !queue_.empty()) {
     queue_.front()->taken_ = true;
-    team.jobs[team.size++] = queue_.front();
+    team.add(*queue_.front());
     queue_.pop_front();
   }
 }
 
 void Md5Lanes::work(Team& team) const {
   size_t count = kSliceBlocks;
-  for (size_t i = 0; i < team.size; ++i) count = std::min(count, team.jobs[i]->count);
+  for (size_t i = 0; i < team.size; ++i) count = std::min(count, team.members[i].piece.count);
   const Md5LaneKernel& kernel = *std::find_if(kernels_.begin(), kernels_.end(), [&](const Md5LaneKernel& k) { return team.size <= k.lanes; });
   if (team.size < kernel.fewest) {
-    for (size_t i = 0; i < team.size; ++i) md5_blocks(*team.jobs[i]->state, team.jobs[i]->blocks, count);
+    for (size_t i = 0; i < team.size; ++i) md5_blocks(team.members[i].stream->state_, team.members[i].piece.blocks, count);
   } else {
     // Lanes that nobody needs do the first one's work again.
     std::array<Md5State, kMd5MostLanes> states;
     std::array<const std::byte*, kMd5MostLanes> blocks;
     for (size_t i = 0; i < kernel.lanes; ++i) {
-      const Md5Job& job = *team.jobs[i < team.size ? i : 0];
-      states[i] = *job.state;
-      blocks[i] = job.blocks;
+      const Member& m = team.members[i < team.size ? i : 0];
+      states[i] = m.stream->state_;
+      blocks[i] = m.piece.blocks;
     }
     kernel.run(states.data(), blocks.data(), count);
-    for (size_t i = 0; i < team.size; ++i) *team.jobs[i]->state = states[i];
+    for (size_t i = 0; i < team.size; ++i) team.members[i].stream->state_ = states[i];
   }
   for (size_t i = 0; i < team.size; ++i) {
-    team.jobs[i]->blocks += count * kMd5BlockBytes;
-    team.jobs[i]->count -= count;
+    team.members[i].piece.blocks += count * kMd5BlockBytes;
+    team.members[i].piece.count -= count;
   }
 }
 
-// Those that are done; whether its own is among them.
-bool Md5Lanes::dismiss(Team& team, const Md5Job& own) {
-  const auto still = std::stable_partition(team.jobs.begin(), team.jobs.begin() + static_cast<ptrdiff_t>(team.size), [](const Md5Job* job) { return job->count > 0; });
-  const size_t kept = static_cast<size_t>(still - team.jobs.begin());
-  if (kept == team.size) return false;
+// Goes on to the next pieces of those whose first is done, and lets those without any go; whether as many of its own are done as it is to do.
+bool Md5Lanes::settle(Team& team, const Md5Stream& own, uint64_t target) {
+  const auto members = std::span(team.members).first(team.size);
+  if (std::none_of(members.begin(), members.end(), [](const Member& m) { return m.piece.count == 0; })) return false;
   std::lock_guard lock(mutex_);
-  open_ -= team.size - kept;
-  for (size_t i = kept; i < team.size; ++i) {
-    if (team.jobs[i] == &own) continue;
-    team.jobs[i]->phase_ = Phase::kDone;
-    team.jobs[i]->phase_.notify_one();
+  team.size = 0;
+  for (Member& m : members) {
+    Md5Stream& s = *m.stream;
+    if (m.piece.count == 0) {
+      s.pieces_.pop_front();
+      ++s.done_;
+      if (s.pieces_.empty()) {
+        s.taken_ = false;
+        --open_;
+      } else {
+        m.piece = s.pieces_.front();
+      }
+      if (s.awaited_ != 0 && s.done_ >= s.awaited_) tell(s);
+    }
+    if (s.taken_) team.members[team.size++] = m;
   }
-  team.size = kept;
-  return own.count == 0;
+  return own.done_ >= target;
+}
+
+// With the lock held: who is told may let the stream go once he has it.
+void Md5Lanes::tell(Md5Stream& stream) {
+  ++stream.news_;
+  stream.news_.notify_one();
 }
 
 void Md5Lanes::hand_over(const Team& team) {
   std::lock_guard lock(mutex_);
   for (size_t i = team.size; i-- > 0;) {
-    team.jobs[i]->taken_ = false;
-    queue_.push_front(team.jobs[i]);
+    Md5Stream& s = *team.members[i].stream;
+    s.pieces_.front() = team.members[i].piece;
+    s.taken_ = false;
+    queue_.push_front(&s);
   }
-  const auto next = std::find_if(queue_.begin(), queue_.end(), [](const Md5Job* job) { return job->awaited_; });
+  const auto next = std::find_if(queue_.begin(), queue_.end(), [](const Md5Stream* s) { return s->awaited_ != 0; });
   if (next == queue_.end()) {
     --leaders_;  // the first that waits for its own leads
     return;
   }
-  Md5Job* leader = *next;
+  Md5Stream& leader = **next;
   queue_.erase(next);
-  leader->taken_ = true;
-  leader->phase_ = Phase::kLeads;
-  leader->phase_.notify_one();
+  leader.taken_ = leader.leads_ = true;
+  tell(leader);
 }
 
-void LaneMd5::wait() {
-  if (!running_) return;
-  lanes_->finish(*running_);
-  running_.reset();
+void LaneMd5::wait(size_t undone_at_most) {
+  if (lanes_ != nullptr) lanes_->wait(stream_, undone_at_most);
+}
+
+void LaneMd5::do_now(const std::byte* blocks, size_t count) {
+  wait(0);
+  md5_blocks(stream_.state(), blocks, count);
 }
 
 void LaneMd5::begin(ByteSpan bytes) {
-  wait();
   if (bytes.empty()) return;
   const size_t held = size_bytes_ % kMd5BlockBytes;
   size_bytes_ += bytes.size();
@@ -127,21 +157,16 @@ void LaneMd5::begin(ByteSpan bytes) {
     std::memcpy(rest_.data() + held, bytes.data(), n);
     bytes = bytes.subspan(n);
     if (held + n < kMd5BlockBytes) return;
-    md5_blocks(state_, rest_.data(), 1);
+    do_now(rest_.data(), 1);
   }
   const size_t whole = bytes.size() / kMd5BlockBytes, left = bytes.size() % kMd5BlockBytes;
   if (left > 0) std::memcpy(rest_.data(), bytes.data() + bytes.size() - left, left);
   if (whole == 0) return;
-  if (lanes_ == nullptr || whole < kFewestShared) return md5_blocks(state_, bytes.data(), whole);
-  running_.emplace();
-  running_->state = &state_;
-  running_->blocks = bytes.data();
-  running_->count = whole;
-  lanes_->begin(*running_);
+  if (lanes_ == nullptr || whole < kFewestShared) return do_now(bytes.data(), whole);
+  lanes_->begin(stream_, bytes.data(), whole);
 }
 
 std::string LaneMd5::finish() {
-  wait();
   const uint64_t bits = size_bytes_ * 8;
   std::array<std::byte, 2 * kMd5BlockBytes> tail{};
   const size_t held = size_bytes_ % kMd5BlockBytes;
@@ -149,8 +174,8 @@ std::string LaneMd5::finish() {
   tail[held] = std::byte{0x80};
   const size_t size = held < kMd5BlockBytes - 8 ? kMd5BlockBytes : 2 * kMd5BlockBytes;
   std::memcpy(tail.data() + size - 8, &bits, 8);
-  md5_blocks(state_, tail.data(), size / kMd5BlockBytes);
-  return std::string(reinterpret_cast<const char*>(state_.words.data()), 16);
+  do_now(tail.data(), size / kMd5BlockBytes);
+  return std::string(reinterpret_cast<const char*>(stream_.state().words.data()), 16);
 }
 
 }  // namespace holdfast

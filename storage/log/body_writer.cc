@@ -36,8 +36,9 @@ BodyWriter::BodyWriter(const Volume& volume, BulkStream& stream, uint64_t size_b
     ref_.wrapped_key = wrap_key(*volume_.pool_key, *key_, as_text(ref_.id), *volume_.random);
   }
   // The tail of an extent (table, trailer, padding) is gathered behind its last data.
-  const uint64_t disk = extent_disk_bytes(size_bytes, key_.has_value(), volume.layout.block_bytes);
-  buffer_ = AlignedBuffer(std::min<uint64_t>(disk, kWriteBytes));
+  const uint64_t extent = std::min(size_bytes, kMaxExtentDataBytes), block = volume.layout.block_bytes;
+  const uint64_t longest_tail = extent_disk_bytes(extent, key_.has_value(), volume.layout.block_bytes) - extent + block;
+  buffer_ = AlignedBuffer(align_up(std::min<uint64_t>(size_bytes, kWriteBytes) + longest_tail, block));
 }
 
 BodyWriter::~BodyWriter() {
@@ -97,7 +98,7 @@ Result<void> BodyWriter::open_extent() {
 
 Result<void> BodyWriter::take_block(ByteSpan plain) {
   if (!extent_open_) HF_CHECK(open_extent());
-  if (buffered_ + plain.size() > buffer_.size()) HF_CHECK(write_out());
+  if (buffered_ + plain.size() > kWriteBytes) HF_CHECK(write_out());
   MutableByteSpan place = buffer_.span().subspan(buffered_, plain.size());
   std::byte entry[4 + kTagBytes];
   if (key_) {
@@ -139,15 +140,12 @@ Result<void> BodyWriter::close_extent() {
   const uint64_t disk = extent_disk_bytes(extent_data_, key_.has_value(), volume_.layout.block_bytes);
   const uint64_t rest = disk - extent_data_;
   const Bytes trailer = encode_extent_trailer(e, ref_.id, static_cast<uint32_t>(ref_.extents.size()), size_bytes_);
-  const uint64_t padding = rest - table_.size() - trailer.size();
-  const size_t tail_at = buffered_;
-  AlignedBuffer joined(tail_at + rest);
-  std::memcpy(joined.data(), buffer_.data(), tail_at);
-  std::memcpy(joined.data() + tail_at, table_.data(), table_.size());
-  std::memcpy(joined.data() + tail_at + table_.size(), trailer.data(), trailer.size());
-  std::memset(joined.data() + tail_at + table_.size() + trailer.size(), 0, padding);
-  const uint64_t at = volume_.layout.segment_offset(room_.segment) + room_.offset_bytes + extent_written_;
-  HF_CHECK(volume_.device->write(at, joined.span()));
+  std::byte* at = buffer_.data() + buffered_;
+  at = std::copy(table_.begin(), table_.end(), at);
+  at = std::copy(trailer.begin(), trailer.end(), at);
+  std::fill(at, buffer_.data() + buffered_ + rest, std::byte{0});
+  const uint64_t place = volume_.layout.segment_offset(room_.segment) + room_.offset_bytes + extent_written_;
+  HF_CHECK(volume_.device->write(place, buffer_.span().first(buffered_ + rest)));
   buffered_ = 0;
   extent_open_ = false;
   ref_.extents.push_back(e);

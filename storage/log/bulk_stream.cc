@@ -7,7 +7,6 @@ namespace holdfast {
 
 namespace {
 
-constexpr uint64_t kMaxExtentDataBytes = 8 << 20;
 
 // The most data that fits in `room_bytes` on the device, or 0.
 uint64_t fitting(uint64_t want, uint64_t room_bytes, bool encrypted, uint32_t block_bytes) {

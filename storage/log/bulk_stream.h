@@ -7,6 +7,9 @@
 
 namespace holdfast {
 
+// A longer body has several.
+inline constexpr uint64_t kMaxExtentDataBytes = 8 << 20;
+
 // Room for one extent. Holds its segment against reuse until released.
 struct ExtentRoom {
   uint32_t segment = 0;

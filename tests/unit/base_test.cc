@@ -7,8 +7,8 @@
 #include "storage/base/checksum.h"
 #include "storage/base/checksum_algorithm.h"
 #include "storage/base/crc_combine.h"
+#include "storage/base/cpu.h"
 #include "storage/base/digest.h"
-#include "storage/crypto/aead.h"
 #include "storage/crypto/key_file.h"
 #include "tests/support/store_fixture.h"
 
@@ -36,8 +36,8 @@ TEST(Checksum, ChainsAndCombines) {
 }
 
 // Bit by bit, as the polynomial is written down.
-uint64_t crc64nvme_plain(ByteSpan bytes) {
-  uint64_t c = ~0ULL;
+uint64_t crc64nvme_plain(ByteSpan bytes, uint64_t before) {
+  uint64_t c = ~before;
   for (std::byte b : bytes) {
     c ^= static_cast<uint64_t>(b);
     for (int bit = 0; bit < 8; ++bit) c = (c & 1) != 0 ? (c >> 1) ^ 0x9a6c9329ac4bc9b5 : c >> 1;
@@ -46,11 +46,15 @@ uint64_t crc64nvme_plain(ByteSpan bytes) {
 }
 
 TEST(Checksum, Crc64OfEveryLengthAndAlignment) {
-  const std::string text = random_text(7, 700);
-  for (size_t from = 0; from < 17; ++from) {
-    for (size_t n = 0; n + from <= text.size(); n += n < 300 ? 1 : 37) {
-      const ByteSpan bytes = as_bytes(text).subspan(from, n);
-      ASSERT_EQ(crc64nvme(bytes), crc64nvme_plain(bytes)) << "from " << from << ", " << n << " bytes";
+  const std::string text = random_text(7, 1'500);
+  for (const CpuLevel level : {CpuLevel::kBaseline, CpuLevel::kAvx512}) {
+    limit_cpu(level);
+    for (size_t from = 0; from < 17; ++from) {
+      for (size_t n = 0; n + from <= text.size(); n += n < 700 ? 1 : 37) {
+        const ByteSpan bytes = as_bytes(text).subspan(from, n);
+        const uint64_t before = n % 2 == 0 ? 0 : 0x123456789abcdef;
+        ASSERT_EQ(crc64nvme(bytes, before), crc64nvme_plain(bytes, before)) << "from " << from << ", " << n << " bytes";
+      }
     }
   }
 }

@@ -33,7 +33,7 @@ std::string md5_in_pieces(Md5Lanes* lanes, std::mt19937_64& engine, std::string_
     const size_t n = std::min<size_t>(bytes.size(), engine() % 3 == 0 ? engine() % 70 : engine() % 300'000);
     digest.begin(as_bytes(bytes.substr(0, n)));
     if (engine() % 2 == 0) std::this_thread::yield();  // what it does else
-    digest.wait();
+    if (engine() % 2 == 0) digest.wait(engine() % 4);
     bytes.remove_prefix(n);
   }
   return hex(as_bytes(digest.finish()));
