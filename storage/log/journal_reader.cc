@@ -7,28 +7,6 @@
 
 namespace holdfast {
 
-namespace {
-constexpr uint64_t kWindowBytes = 1 << 20;
-}
-
-// Bytes of a segment from `offset` on: at least `want`, or fewer at the segment's end.
-Result<ByteSpan> JournalReader::at(uint32_t segment, uint64_t offset, uint64_t want) {
-  const uint64_t end = std::min(offset + want, volume_->layout.segment_bytes);
-  if (offset >= end) return ByteSpan{};
-  const bool covered = segment == window_segment_ && offset >= window_base_ && end <= window_base_ + window_bytes_;
-  if (!covered) {
-    const uint64_t base = offset / 512 * 512;
-    const uint64_t n = std::min(align_up(std::max(end - base, kWindowBytes), 512), volume_->layout.segment_bytes - base);
-    if (window_.size() < n) window_ = AlignedBuffer(n);
-    window_segment_ = UINT32_MAX;
-    HF_CHECK(read_segment(*volume_, segment, base, window_.span().first(n)));
-    window_segment_ = segment;
-    window_base_ = base;
-    window_bytes_ = n;
-  }
-  return window_.span().subspan(offset - window_base_, window_base_ + window_bytes_ - offset);
-}
-
 Result<JournalReader> JournalReader::open(const Volume& volume, const Superblock& superblock, bool tolerate_damage) {
   JournalReader reader(volume);
   const Layout& layout = volume.layout;
@@ -55,10 +33,10 @@ Result<JournalReader> JournalReader::open(const Volume& volume, const Superblock
   // that shows as a gap.
   std::vector<Segment> with_records;
   for (Segment& segment : reader.segments_) {
-    HF_TRY(ByteSpan bytes, reader.at(segment.context.segment, layout.block_bytes, kWindowBytes));
+    HF_TRY(ByteSpan bytes, reader.window_.at(segment.context.segment, layout.block_bytes, RecordHeader::kBytes));
     auto h = peek_record(bytes);
     if (h && h->total_bytes > bytes.size()) {
-      HF_TRY(bytes, reader.at(segment.context.segment, layout.block_bytes, h->total_bytes));
+      HF_TRY(bytes, reader.window_.at(segment.context.segment, layout.block_bytes, h->total_bytes));
     }
     if (h && h->lsn == segment.first_lsn && check_record(segment.context, layout.block_bytes, *h, bytes)) {
       with_records.push_back(std::move(segment));
@@ -86,10 +64,10 @@ Result<void> JournalReader::scan(size_t i, Lsn& expected,
   uint64_t offset = volume_->layout.block_bytes;
   expected = segment.first_lsn;
   while (offset < volume_->layout.segment_bytes && expected < limit) {
-    HF_TRY(ByteSpan bytes, at(segment.context.segment, offset, RecordHeader::kBytes));
+    HF_TRY(ByteSpan bytes, window_.at(segment.context.segment, offset, RecordHeader::kBytes));
     const auto h = peek_record(bytes);
     if (!h || h->lsn != expected) return {};
-    HF_TRY(bytes, at(segment.context.segment, offset, h->total_bytes));
+    HF_TRY(bytes, window_.at(segment.context.segment, offset, h->total_bytes));
     if (!check_record(segment.context, static_cast<uint32_t>(offset), *h, bytes)) return {};
     HF_TRY(const bool go_on, on_record(*h, static_cast<uint32_t>(offset), bytes));
     ++expected;
@@ -105,10 +83,10 @@ Result<Lsn> JournalReader::highest_flushed(const Segment& segment, Lsn from) {
   Lsn highest = 0;
   for (uint64_t offset = volume_->layout.block_bytes; offset < volume_->layout.segment_bytes;
        offset += volume_->layout.block_bytes) {
-    HF_TRY(ByteSpan bytes, at(segment.context.segment, offset, RecordHeader::kBytes));
+    HF_TRY(ByteSpan bytes, window_.at(segment.context.segment, offset, RecordHeader::kBytes));
     const auto h = peek_record(bytes);
     if (!h || h->lsn < from || h->total_bytes > volume_->layout.segment_bytes - offset) continue;
-    HF_TRY(bytes, at(segment.context.segment, offset, h->total_bytes));
+    HF_TRY(bytes, window_.at(segment.context.segment, offset, h->total_bytes));
     if (check_record(segment.context, static_cast<uint32_t>(offset), *h, bytes)) highest = std::max(highest, h->flushed_lsn);
   }
   return highest;
@@ -205,15 +183,16 @@ Result<uint32_t> JournalReader::checksum_of(Lsn lsn) {
 Result<void> read_journal_segment(const Volume& volume, uint32_t segment, Generation generation,
                                   const JournalReader::Visit& visit) {
   HF_TRY(const SegmentContext context, journal_context(volume, segment, generation));
-  AlignedBuffer bytes(volume.layout.segment_bytes);
-  HF_CHECK(read_segment(volume, segment, 0, bytes.span()));
+  SegmentWindow window(volume);
   uint64_t offset = volume.layout.block_bytes;
   while (offset < volume.layout.segment_bytes) {
-    ByteSpan rest = bytes.span().subspan(offset);
+    HF_TRY(ByteSpan bytes, window.at(segment, offset, RecordHeader::kBytes));
     JournalRecord record;
-    const auto h = peek_record(rest);
-    if (!h || !check_record(context, static_cast<uint32_t>(offset), *h, rest)) return {};
-    HF_TRY(record.payload, open_record(context, static_cast<uint32_t>(offset), rest, &record.header));
+    const auto h = peek_record(bytes);
+    if (!h) return {};
+    HF_TRY(bytes, window.at(segment, offset, h->total_bytes));
+    if (!check_record(context, static_cast<uint32_t>(offset), *h, bytes)) return {};
+    HF_TRY(record.payload, open_record(context, static_cast<uint32_t>(offset), bytes, &record.header));
     record.address = {volume.layout.device_id, segment, generation, static_cast<uint32_t>(offset), h->total_bytes};
     HF_CHECK(visit(record));
     offset += h->total_bytes;

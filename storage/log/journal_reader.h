@@ -8,6 +8,7 @@
 #include <functional>
 #include <vector>
 
+#include "storage/log/segment_window.h"
 #include "storage/log/superblock.h"
 #include "storage/log/volume.h"
 
@@ -50,7 +51,7 @@ class JournalReader {
   const std::vector<Segment>& segments() const { return segments_; }
 
  private:
-  explicit JournalReader(const Volume& volume) : volume_(&volume) {}
+  explicit JournalReader(const Volume& volume) : volume_(&volume), window_(volume) {}
   struct Replay;
 
   Lsn limit_of(size_t i) const;
@@ -60,11 +61,7 @@ class JournalReader {
   const Volume* volume_;
   std::vector<Segment> segments_;
   Lsn flushed_elsewhere_ = 0;  // said by records of segments whose first record is gone
-  uint64_t window_base_ = 0;
-  uint64_t window_bytes_ = 0;
-  uint32_t window_segment_ = UINT32_MAX;
-  AlignedBuffer window_;
-  Result<ByteSpan> at(uint32_t segment, uint64_t offset, uint64_t want);
+  SegmentWindow window_;
 };
 
 // Every valid record of one journal segment, in order; for compaction and for reading a damaged log.
