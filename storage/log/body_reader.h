@@ -44,6 +44,8 @@ class BodyReader {
   Result<void> check_block(size_t extent, uint64_t block, ByteSpan stored) const;
   // `out` has the size of `stored`, and may be it.
   Result<void> open_block(size_t extent, uint64_t block, ByteSpan stored, MutableByteSpan out);
+  // A whole block, just read, becomes what was stored, in place.
+  Result<void> take_block(size_t extent, uint64_t block, MutableByteSpan stored);
   Result<void> give(size_t extent, uint64_t block, uint64_t from, MutableByteSpan out);
   Status damaged(size_t extent, std::string_view what) const;
 

@@ -4,6 +4,7 @@
 
 #include <chrono>
 
+#include "storage/base/host.h"
 #include "storage/base/log.h"
 
 namespace holdfast {
@@ -166,6 +167,7 @@ std::deque<Committer::Waiter*> Committer::take_batch(std::unique_lock<std::mutex
 
 void Committer::commit_loop() {
   pthread_setname_np(pthread_self(), "committer");
+  put_thread_first();
   std::unique_lock lock(mutex_);
   for (;;) {
     const auto ready = [&] { return stopping_ || !queue_.empty(); };

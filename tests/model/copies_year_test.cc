@@ -17,6 +17,7 @@
 namespace holdfast::test {
 namespace {
 
+constexpr std::chrono::minutes kPatience{10};  // in real time
 constexpr int64_t kMinute = 60'000, kHour = 60 * kMinute, kDay = 24 * kHour;
 
 struct ModelTier {
@@ -126,10 +127,10 @@ class Year {
     copy_soon_ = false;
     const uint64_t sent_before = sent_;
     replicator_->pass({});
-    ASSERT_TRUE(replicator_->wait_idle("dr", std::chrono::seconds(60)));
+    ASSERT_TRUE(replicator_->wait_idle("dr", kPatience));
     if (sent_ == sent_before) return;
     replicator_->pass({});
-    ASSERT_TRUE(replicator_->wait_idle("dr", std::chrono::seconds(60)));
+    ASSERT_TRUE(replicator_->wait_idle("dr", kPatience));
   }
 
   void turn() {
