@@ -9,7 +9,7 @@ namespace {
 
 CpuLevel detect() {
 #ifdef __x86_64__
-  const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("vpclmulqdq") && __builtin_cpu_supports("vaes");
+  const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("vpclmulqdq");
   if (wide) return CpuLevel::kAvx512;
   if (__builtin_cpu_supports("avx2")) return CpuLevel::kAvx2;
 #endif

@@ -10,7 +10,7 @@ namespace holdfast {
 enum class CpuLevel {
   kBaseline,  // what every processor of its kind has; libraries still choose for themselves
   kAvx2,
-  kAvx512,    // F, VL, BW, VAES and VPCLMULQDQ: Intel from Ice Lake on, AMD from Zen 4 on
+  kAvx512,    // F, VL, BW and VPCLMULQDQ: Intel from Ice Lake on, AMD from Zen 4 on
 };
 
 // What this processor has, and limit_cpu() allows.

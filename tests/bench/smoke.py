@@ -1,12 +1,13 @@
 """Fails when Holdfast has become slower beside versitygw than it was: when the ratio of their rates has fallen by more than 30 %.
 
 Both take turns, and each ratio is that of the medians of their rates, so that what the machine does beside counts for both. Ratios depend on
-the number of cores, and are kept by it, in smoke.json; `smoke.py --record` writes those of this machine. Where none are kept, none can fall.
+the number of cores and on their instructions, and are kept by both, in smoke.json; `smoke.py --record` writes those of this machine. Where none are kept, none can fall.
 """
 
 import json
 import os
 import pathlib
+import re
 import shutil
 import statistics
 import sys
@@ -35,11 +36,18 @@ def ratio_of(servers, row):
     return statistics.median(rates["holdfast"]) / statistics.median(rates["versitygw"])
 
 
+def processor():
+    """As smoke.json names it: cores, and whether they have what the widest kernels need."""
+    flags = re.search(r"^flags\s*:(.*)$", pathlib.Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    wide = flags and {"avx512f", "avx512vl", "avx512bw", "vaes", "vpclmulqdq"} <= set(flags[1].split())
+    return f"{os.cpu_count()} cores" + (" with AVX-512" if wide else "")
+
+
 def main():
     recording = sys.argv[1:] == ["--record"]
-    cores = str(os.cpu_count())
-    by_cores = json.loads(KEPT.read_text())
-    kept = by_cores.get(cores, {})
+    here = processor()
+    by_processor = json.loads(KEPT.read_text())
+    kept = by_processor.get(here, {})
     directory = tempfile.mkdtemp(prefix="holdfast-smoke-")
     servers = {"holdfast": harness.Daemon(directory, size="12G"), "versitygw": run.Versity(directory)}
     found, fallen = {}, []
@@ -51,7 +59,7 @@ def main():
             found[row[0]] = ratio_of(servers, row)
             if found[row[0]] < bound and not recording:
                 found[row[0]] = max(found[row[0]], ratio_of(servers, row))  # once more: the machine may have been busy
-            print(f"{row[0]:24} {found[row[0]]:6.2f} times versitygw, kept {kept.get(row[0], '-')} for {cores} cores", flush=True)
+            print(f"{row[0]:24} {found[row[0]]:6.2f} times versitygw, kept {kept.get(row[0], '-')} for {here}", flush=True)
             if found[row[0]] < bound:
                 fallen.append(row[0])
     finally:
@@ -59,8 +67,8 @@ def main():
             server.process.kill()
         shutil.rmtree(directory, ignore_errors=True)
     if recording:
-        by_cores[cores] = {name: round(value, 2) for name, value in found.items()}
-        KEPT.write_text(json.dumps(by_cores, indent=1) + "\n")
+        by_processor[here] = {name: round(value, 2) for name, value in found.items()}
+        KEPT.write_text(json.dumps(by_processor, indent=1) + "\n")
     elif fallen:
         sys.exit(f"slower by more than {FALL:.0%} beside versitygw: " + "; ".join(fallen))
 

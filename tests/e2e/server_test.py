@@ -249,6 +249,27 @@ class ConfigurationTest(unittest.TestCase):
         self.assertIn("held by another process", second.stderr)
         self.assertEqual(0, daemon.cli("status").returncode)
 
+    def test_what_one_processor_wrote_another_reads(self):
+        daemon = self.stage.daemon
+        s3 = client(daemon)
+        s3.create_bucket(Bucket="cpu")
+        bodies = {f"k{n}": os.urandom(n) for n in (0, 17, 70_000, 3_000_001)}
+        etags = {}
+        for level in ("baseline", "avx2", "avx512"):
+            daemon.stop()
+            daemon.start("--cpu", level)
+            for key, body in bodies.items():
+                made = s3.put_object(Bucket="cpu", Key=f"{level}-{key}", Body=body)
+                self.assertEqual(etags.setdefault(key, made["ETag"]), made["ETag"])
+        for level in ("avx512", "baseline"):
+            daemon.stop()
+            daemon.start("--cpu", level)
+            for key, body in bodies.items():
+                for writer in ("baseline", "avx2", "avx512"):
+                    self.assertEqual(body, s3.get_object(Bucket="cpu", Key=f"{writer}-{key}")["Body"].read(), f"{writer}-{key} by {level}")
+        unknown = subprocess.run([str(HOLDFASTD), "--cpu", "fast"], capture_output=True, text=True, timeout=60)
+        self.assertEqual((1, 'holdfastd: --cpu: "fast" is no level of processor: baseline, avx2 or avx512\n'), (unknown.returncode, unknown.stderr))
+
     def test_mistyped_commands_are_named(self):
         for words in (["nosuch"], ["pool", "scrubb"]):
             done = subprocess.run([str(HOLDFAST), *words], capture_output=True, text=True)

@@ -10,7 +10,8 @@ mkdir -p "$out/corpus"
 flags=(-std=c++2b -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -D__cpp_concepts=202002L
        -Wno-macro-redefined -I. -DUSE_OS_TZDB=1 -DHAS_STRING_VIEW=1 -include ostream)
 libraries=(-lisal -lcrypto -lpugixml -lboost_json -lyaml-cpp -lcurl -larchive -lre2 -ldate-tz)
-base=(storage/base/status.cc storage/base/bytes.cc storage/base/body_ref.cc storage/base/checksum.cc storage/base/crc64nvme.cc storage/base/digest.cc
+if [ "$(dpkg --print-architecture)" = amd64 ]; then flags+=(-DHOLDFAST_IPSEC_MB) libraries+=(-lIPSec_MB); fi
+base=(storage/base/status.cc storage/base/bytes.cc storage/base/body_ref.cc storage/base/checksum.cc storage/base/cpu.cc storage/base/crc64nvme.cc storage/base/digest.cc
       storage/base/random.cc storage/base/times.cc storage/base/names.cc storage/base/text.cc)
 protocol=(s3gw/protocol/s3_error.cc s3gw/protocol/xml.cc s3gw/protocol/operation.cc
           storage/net/http_types.cc storage/net/transfer_coding.cc storage/net/sigv4.cc)
@@ -24,8 +25,8 @@ restore=(k8s/bucket/archive_reader.cc k8s/spec/restore_spec.cc k8s/restore/item_
          k8s/restore/resource_modifiers.cc k8s/trial/comparison.cc k8s/trial/harmless.cc k8s/trial/readiness.cc)
 policy=(daemon/scheduler/policy.cc daemon/policy_fields.cc daemon/verification_fields.cc daemon/scheduler/document_lines.cc daemon/duration.cc)
 site=(storage/remote/s3_answers.cc storage/net/http_types.cc daemon/replicator/site_unit.cc daemon/replicator/repository_list.cc)
-recovery=(daemon/recovery/bundle.cc daemon/recovery/sealed_bundle.cc daemon/recovery/claim.cc storage/crypto/aead.cc)
-log=(storage/log/record.cc storage/log/segment_header.cc storage/log/superblock.cc storage/crypto/aead.cc storage/index/facts.cc)
+recovery=(daemon/recovery/bundle.cc daemon/recovery/sealed_bundle.cc daemon/recovery/claim.cc storage/crypto/aead.cc storage/crypto/gcm_wide.cc)
+log=(storage/log/record.cc storage/log/segment_header.cc storage/log/superblock.cc storage/crypto/aead.cc storage/crypto/gcm_wide.cc storage/index/facts.cc)
 
 declare -A sources_of=(
   [records_fuzz]="${base[*]} ${log[*]}"
