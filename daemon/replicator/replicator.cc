@@ -278,18 +278,16 @@ Result<void> Replicator::remove_copy(const std::string& site, const std::string&
 // ended before that.
 void Replicator::take_superseded_away(const std::string& site, SiteQueue& queue, std::vector<SiteUnit>& units) {
   const int64_t now_ms = p_.clock->wall_ms();
-  std::vector<SiteUnit> locked;
-  std::copy_if(units.begin(), units.end(), std::back_inserter(locked), [&](const SiteUnit& u) { return u.locked_until_ms > now_ms; });
-  const auto is_superseded = [&](const SiteUnit& u) {
-    return u.source == p_.appliance_id && u.locked_until_ms == 0 && std::any_of(locked.begin(), locked.end(), [&](const SiteUnit& l) {
-      return l.source == u.source && l.cluster == u.cluster && l.backup == u.backup && l.started_ms == u.started_ms;
-    });
-  };
+  std::set<std::pair<std::string, int64_t>> locked;  // backup, start
   for (const SiteUnit& u : units) {
-    if (!is_superseded(u) || !p_.may_remove() || !p_.confirm(site, queue.store())) continue;
-    if (const auto removed = queue.store().remove(marker_key(u)); !removed) spdlog::warn("site {}: a second marker of the copy of {} cannot be removed: {}", site, u.backup, removed.error().message());
+    if (u.source == p_.appliance_id && u.locked_until_ms > now_ms) locked.emplace(u.backup, u.started_ms);
   }
-  std::erase_if(units, is_superseded);
+  std::erase_if(units, [&](const SiteUnit& u) {
+    if (u.source != p_.appliance_id || u.locked_until_ms != 0 || !locked.contains({u.backup, u.started_ms})) return false;
+    if (!p_.may_remove() || !p_.confirm(site, queue.store())) return true;
+    if (const auto removed = queue.store().remove(marker_key(u)); !removed) spdlog::warn("site {}: a second marker of the copy of {} cannot be removed: {}", site, u.backup, removed.error().message());
+    return true;
+  });
 }
 
 Replicator::Listed Replicator::look(const std::string& site, const std::string& cluster) {

@@ -94,6 +94,7 @@ class Replicator final : public SiteService {
   Listed look(const std::string& site, const std::string& cluster);
   static std::set<std::string> failed_copies(const SiteQueue& queue, const std::string& cluster, const std::vector<TierPoint>& points);
   static bool is_wanted_by_label(const CopyOrder& order, const RunStatus& point, const std::vector<SiteUnit>& units);
+  // `units`: those of one cluster.
   void take_superseded_away(const std::string& site, SiteQueue& queue, std::vector<SiteUnit>& units);
   void carry_out(const CopyOrder& order, const Listed& listed, const std::stop_token& stop);
   void sweep_daily(const std::string& site, const std::string& cluster);

@@ -3,8 +3,6 @@
 
 #include <immintrin.h>
 
-#include <utility>
-
 #include "storage/base/md5_kernels.h"
 
 namespace holdfast {

@@ -2,14 +2,15 @@
 
 #include "storage/base/md5_avx.h"
 
+#include <utility>
+
 namespace holdfast {
 
 namespace {
 
 #define HF_AVX512 [[gnu::target("avx512f,avx512vl,avx512bw"), gnu::always_inline]] inline
 
-// Eight streams in half a register are as fast as sixteen in a whole one, since each step waits for the one before it; but their blocks
-// are turned around with less.
+// Eight streams are done sooner in half a register than in a whole one: their blocks are turned around with less.
 struct Eight {
   static constexpr size_t kLanes = 8;
   using Words = __m256i;

@@ -17,7 +17,6 @@
 namespace holdfast::test {
 namespace {
 
-constexpr std::chrono::minutes kPatience{10};  // in real time
 constexpr int64_t kMinute = 60'000, kHour = 60 * kMinute, kDay = 24 * kHour;
 
 struct ModelTier {
@@ -127,10 +126,10 @@ class Year {
     copy_soon_ = false;
     const uint64_t sent_before = sent_;
     replicator_->pass({});
-    ASSERT_TRUE(replicator_->wait_idle("dr", kPatience));
+    ASSERT_TRUE(replicator_->wait_idle("dr", std::chrono::seconds(60)));
     if (sent_ == sent_before) return;
     replicator_->pass({});
-    ASSERT_TRUE(replicator_->wait_idle("dr", kPatience));
+    ASSERT_TRUE(replicator_->wait_idle("dr", std::chrono::seconds(60)));
   }
 
   void turn() {
