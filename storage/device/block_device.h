@@ -40,6 +40,8 @@ class BlockDevice {
   // As read(), of any length and where the bytes are in memory: false where they are not, and nothing of `out` may be used. Never waits
   // for the device.
   virtual Result<bool> read_cached(uint64_t /*offset_bytes*/, MutableByteSpan /*out*/) { return false; }
+  // A hint: this range and what lies about it will be read. Where there is a page cache it is filled, in large pieces, and waited for.
+  virtual void fill_cache(uint64_t /*offset_bytes*/, uint64_t /*length_bytes*/) {}
   // On success the bytes are readable, but durable only after a flush() that began later has succeeded.
   virtual Result<void> write(uint64_t offset_bytes, ByteSpan in) = 0;
   virtual Result<void> flush() = 0;

@@ -13,6 +13,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <fstream>
+#include <optional>
+
+#include "storage/device/page_cache_filler.h"
 
 namespace holdfast {
 
@@ -45,7 +48,9 @@ class Fd {
 class FileDevice final : public BlockDevice {
  public:
   FileDevice(DeviceInfo info, Fd direct, Fd buffered, bool is_block)
-      : info_(std::move(info)), direct_(std::move(direct)), buffered_(std::move(buffered)), is_block_(is_block) {}
+      : info_(std::move(info)), direct_(std::move(direct)), buffered_(std::move(buffered)), is_block_(is_block) {
+    if (info_.has_page_cache) filler_.emplace(buffered_.get(), info_.size_bytes);
+  }
 
   const DeviceInfo& info() const override { return info_; }
 
@@ -67,9 +72,13 @@ class FileDevice final : public BlockDevice {
 
   // The kernel's page cache, where it has them.
   Result<bool> read_cached(uint64_t offset, MutableByteSpan out) override {
-    if (is_block_) return false;
+    if (is_block_ || (filler_ && !filler_->may_hold(offset, out.size()))) return false;
     const iovec into{out.data(), out.size()};
     return ::preadv2(buffered_.get(), &into, 1, static_cast<off_t>(offset), RWF_NOWAIT) == static_cast<ssize_t>(out.size());
+  }
+
+  void fill_cache(uint64_t offset, uint64_t length) override {
+    if (filler_) filler_->fill(offset, length);
   }
 
   Result<void> write(uint64_t offset, ByteSpan in) override {
@@ -129,6 +138,7 @@ class FileDevice final : public BlockDevice {
   DeviceInfo info_;
   Fd direct_;
   Fd buffered_;
+  std::optional<PageCacheFiller> filler_;
   bool is_block_;
 };
 

@@ -6,6 +6,7 @@ namespace holdfast {
 
 namespace {
 constexpr uint64_t kReadBlocks = (1 << 20) / kBodyBlockBytes;  // device reads are this large
+constexpr uint64_t kLongReadBytes = 512 << 10;                 // for shorter ones no more is brought in than they need
 
 uint64_t blocks_of(const ExtentRef& e) { return (e.data_bytes + kBodyBlockBytes - 1) / kBodyBlockBytes; }
 uint64_t block_size(const ExtentRef& e, uint64_t block) {
@@ -63,12 +64,23 @@ Result<void> BodyReader::take_table(size_t extent, const TablePlace& place, Byte
   return {};
 }
 
+void BodyReader::fill_cache(size_t extent, uint64_t first, uint64_t length) const {
+  if (length < kLongReadBytes || !volume_.device->info().has_page_cache) return;
+  const ExtentRef& e = ref_.extents[extent];
+  if (table_of_ != extent) {
+    const TablePlace place = table_place(extent);
+    fill_segment_cache(volume_, e.segment, place.from_bytes, place.to_bytes - place.from_bytes);
+  }
+  fill_segment_cache(volume_, e.segment, e.offset_bytes + first * kBodyBlockBytes, length);
+}
+
 Result<void> BodyReader::load_blocks(size_t extent, uint64_t first, uint64_t last) {
-  HF_CHECK(load_table(extent));
   const ExtentRef& e = ref_.extents[extent];
   const uint64_t from = first * kBodyBlockBytes;
   const uint64_t to = std::min<uint64_t>(e.data_bytes, (last + 1) * kBodyBlockBytes);
   const uint64_t want = align_up(to - from, 512);
+  fill_cache(extent, first, want);
+  HF_CHECK(load_table(extent));
   buffer_extent_ = SIZE_MAX;
   if (buffer_.size() < want) buffer_ = AlignedBuffer(want);
   HF_CHECK(read_segment(volume_, e.segment, e.offset_bytes + from, buffer_.span().first(want)));
@@ -124,8 +136,9 @@ Result<void> BodyReader::give(size_t extent, uint64_t block, uint64_t from, Muta
 }
 
 Result<void> BodyReader::read_blocks(size_t extent, uint64_t first, MutableByteSpan out) {
-  HF_CHECK(load_table(extent));
   const ExtentRef& e = ref_.extents[extent];
+  fill_cache(extent, first, out.size());
+  HF_CHECK(load_table(extent));
   HF_CHECK(read_segment(volume_, e.segment, e.offset_bytes + first * kBodyBlockBytes, out));
   for (uint64_t at = 0; at < out.size(); at += kBodyBlockBytes) {
     const uint64_t block = first + at / kBodyBlockBytes;
@@ -161,14 +174,14 @@ Result<bool> BodyReader::read_cached(uint64_t offset, MutableByteSpan out) {
   return true;
 }
 
-// What the kernel has. One block at a time, so that it is still in the processor's cache when it is checked and opened.
+// What the kernel has. The table comes second: to ask for so short a range brings in its page. One block at a time, so that it is still in the processor's cache when it is checked and opened.
 Result<bool> BodyReader::read_block_cached(size_t extent, uint64_t block, MutableByteSpan out) {
   const ExtentRef& e = ref_.extents[extent];
   if (!volume_.device->info().has_page_cache || out.size() != block_size(e, block)) return false;
-  HF_TRY(const bool has_table, load_table_cached(extent));
-  if (!has_table) return false;
   HF_TRY(const bool is_here, read_segment_cached(volume_, e.segment, e.offset_bytes + block * kBodyBlockBytes, out));
   if (!is_here) return false;
+  HF_TRY(const bool has_table, load_table_cached(extent));
+  if (!has_table) return false;
   HF_CHECK(take_block(extent, block, out));
   return true;
 }

@@ -31,6 +31,8 @@ class BodyReader {
   };
   TablePlace table_place(size_t extent) const;
   Result<void> load_table(size_t extent);
+  // Before blocks are read; a long read brings in what lies about them, and about the table.
+  void fill_cache(size_t extent, uint64_t first_block, uint64_t length_bytes) const;
   Result<bool> load_table_cached(size_t extent);
   Result<void> take_table(size_t extent, const TablePlace& place, ByteSpan raw);
   Result<bool> read_block_cached(size_t extent, uint64_t block, MutableByteSpan out);

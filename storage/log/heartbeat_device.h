@@ -42,6 +42,7 @@ class HeartbeatDevice final : public BlockDevice {
   const DeviceInfo& info() const override { return device_->info(); }
   Result<void> read(uint64_t offset, MutableByteSpan out) override { return device_->read(offset, out); }
   Result<bool> read_cached(uint64_t offset, MutableByteSpan out) override { return device_->read_cached(offset, out); }
+  void fill_cache(uint64_t offset, uint64_t length) override { device_->fill_cache(offset, length); }
   Result<void> write(uint64_t offset, ByteSpan in) override;
   Result<void> flush() override;
   Result<void> discard(uint64_t offset, uint64_t length) override;

@@ -25,6 +25,10 @@ Result<bool> read_segment_cached(const Volume& volume, uint32_t segment, uint64_
   return volume.device->read_cached(at, out);
 }
 
+void fill_segment_cache(const Volume& volume, uint32_t segment, uint64_t offset, uint64_t length) {
+  if (const auto at = offset_on_device(volume, segment, offset, length)) volume.device->fill_cache(*at, length);
+}
+
 Result<SegmentContext> journal_context(const Volume& volume, uint32_t segment, Generation generation) {
   AlignedBuffer block(volume.layout.block_bytes);
   HF_CHECK(read_segment(volume, segment, 0, block.span()));

@@ -31,6 +31,9 @@ Result<void> read_segment(const Volume& volume, uint32_t segment, uint64_t offse
 // The same of any length and where the bytes are in memory; else false, see BlockDevice::read_cached().
 Result<bool> read_segment_cached(const Volume& volume, uint32_t segment, uint64_t offset_bytes, MutableByteSpan out);
 
+// See BlockDevice::fill_cache().
+void fill_segment_cache(const Volume& volume, uint32_t segment, uint64_t offset_bytes, uint64_t length_bytes);
+
 // Checks the segment's header against the expected generation and gives the key under which its records are
 // sealed. kCorrupt when the header is another life's or damaged.
 Result<SegmentContext> journal_context(const Volume& volume, uint32_t segment, Generation generation);

@@ -64,8 +64,18 @@ def fill(cluster):
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "applied", "namespace": "harbour"}, "data": {"a": "b"}}))
     for name_space, claim in (("town", "cellar"), ("harbour", "quay")):
         wait_until("a claim to be bound", lambda: "Bound" == cluster.kubectl("-n", name_space, "get", "pvc", claim, "-o", "jsonpath={.status.phase}"))
-    wait_until("the pods", lambda: len(cluster.objects("pods", "-n", "harbour")) == 2)
+    wait_until("pods with the secret of their account", lambda: has_settled(cluster))
     wait_until("the token", lambda: cluster.kubectl("-n", "harbour", "get", "secret", "harbour-token", "-o", "jsonpath={.data.token}"))
+
+
+def has_settled(cluster):
+    """Whether the harbour's pods are as its service account wants them. Admission reads accounts from a cache, so pods of the first moments may have been
+    let in without the secret for pulling; a restore would add it to them. Such pods are removed, for their replica set to make them anew."""
+    pods = cluster.objects("pods", "-n", "harbour")
+    for pod in pods:
+        if "imagePullSecrets" not in pod["spec"]:
+            cluster.kubectl("-n", "harbour", "delete", "pod", pod["metadata"]["name"], "--force", "--grace-period=0", "--ignore-not-found")
+    return len(pods) == 2 and all("imagePullSecrets" in pod["spec"] for pod in pods)
 
 
 def live(cluster, resource, namespaced):

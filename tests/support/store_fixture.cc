@@ -8,10 +8,15 @@
 
 namespace holdfast::test {
 
-TempDir::TempDir() {
-  std::string name = (std::filesystem::temp_directory_path() / "holdfast-XXXXXX").string();
-  // Memory-backed where there is one: these tests make and drop thousands of index files.
-  if (std::filesystem::is_directory("/dev/shm")) name = "/dev/shm/holdfast-XXXXXX";
+namespace {
+// Memory-backed where there is one: these tests make and drop thousands of index files.
+std::filesystem::path usual_parent() { return std::filesystem::is_directory("/dev/shm") ? "/dev/shm" : std::filesystem::temp_directory_path(); }
+}  // namespace
+
+TempDir::TempDir() : TempDir(usual_parent()) {}
+
+TempDir::TempDir(const std::filesystem::path& parent) {
+  std::string name = (parent / "holdfast-XXXXXX").string();
   if (::mkdtemp(name.data()) == nullptr) std::abort();
   path_ = name;
 }

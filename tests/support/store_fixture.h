@@ -13,6 +13,7 @@ namespace holdfast::test {
 class TempDir {
  public:
   TempDir();
+  explicit TempDir(const std::filesystem::path& parent);
   ~TempDir();
   std::string path(const std::string& name) const { return (path_ / name).string(); }
 
