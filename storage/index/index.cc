@@ -1,5 +1,6 @@
 #include "storage/index/index.h"
 
+#include "storage/base/paced_file.h"
 #include "storage/index/index_reader.h"
 
 namespace holdfast {
@@ -111,10 +112,13 @@ Result<void> Index::close() {
   return {};
 }
 
-Result<Index::Applied> Index::copy_to(const std::string& path) {
+Result<Index::Applied> Index::copy_to(const std::string& path, std::stop_token stop) {
   HF_TRY(auto reader, this->reader());
-  Statement& copy = reader.db().prepare("VACUUM INTO ?").bind_text(path);
-  HF_CHECK(copy.run());
+  PacedFile pace(path, std::move(stop));
+  reader.db().on_progress([&pace] { return pace.step(); });
+  const Result<void> copied = reader.db().prepare("VACUUM INTO ?").bind_text(path).run();
+  reader.db().on_progress({});
+  HF_CHECK(copied);
   HF_TRY(auto db, Database::open(path, Database::Mode::kReadWrite));
   Statement& row = db->prepare("SELECT value FROM meta WHERE name = 'applied'");
   HF_TRY(const bool known, row.step());

@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <stop_token>
 #include <vector>
 
 #include "storage/index/facts.h"
@@ -75,7 +76,7 @@ class Index {
   // Marks a clean end, which saves the next opening the full check.
   Result<void> close();
   // A consistent copy in a new file, for a snapshot. Gives the applied position that it holds.
-  Result<Applied> copy_to(const std::string& path);
+  Result<Applied> copy_to(const std::string& path, std::stop_token stop);
 
   // --- versions ---
   // The read connections are few, and some are lent for long. Who may not wait for one gets kUnavailable.

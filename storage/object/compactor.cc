@@ -1,7 +1,9 @@
 #include "storage/object/compactor.h"
 
+#include <chrono>
 #include <set>
 
+#include "storage/base/paced_file.h"
 #include "storage/log/journal_reader.h"
 #include "storage/object/index_snapshot.h"
 
@@ -11,7 +13,9 @@ namespace {
 // A segment that is at least half garbage is worth the writes; when space is short, a tenth is.
 constexpr double kGarbageNormal = 0.5, kGarbageShort = 0.1;
 constexpr uint32_t kJournalKeepSegments = 3;
-constexpr size_t kBatchFacts = 256;  // as many as the committer gathers from clients
+// Clients' commits wait behind a batch, which needs the index before and after it: few records, then a rest of twice the time that they took.
+constexpr size_t kBatchFacts = 32;
+constexpr int kRests = 2;
 
 bool space_is_short(const SpaceReport& r) { return r.free_segments < kReserveSegments + 4; }
 
@@ -177,8 +181,14 @@ Result<void> Compactor::move_part(const ExtentOwner& owner, uint32_t segment) {
 
 Result<void> Compactor::collect(const JournalRecord& record, Batch& batch) {
   HF_TRY(std::vector<Fact> facts, facts_of(record));
-  for (Fact& fact : facts) batch.items.emplace_back(std::move(fact), record.address);
-  batch.bytes += record.header.total_bytes;
+  bool lives = false;
+  for (Fact& fact : facts) {
+    // What is dead now stays dead: to find most of it here spares those who wait for the committer.
+    HF_TRY(const bool live, pool_.index().is_home(fact, record.address));
+    if (live) batch.items.emplace_back(std::move(fact), record.address);
+    lives = lives || live;
+  }
+  if (lives) batch.bytes += record.header.total_bytes;
   const bool full = batch.items.size() >= kBatchFacts || batch.bytes >= pool_.volume().layout.segment_bytes / 16;
   return full ? append_again(batch) : Result<void>{};
 }
@@ -207,7 +217,9 @@ Result<void> Compactor::append_again(Batch& batch) {
     }
     return living;
   };
+  const auto began = std::chrono::steady_clock::now();
   HF_CHECK(pool_.commit(std::move(request)));
+  if (!space_is_short(pool_.volume().allocator->report())) rest_after(began, kRests);
   batch = {};
   return {};
 }
@@ -217,7 +229,7 @@ Result<void> Compactor::let_snapshots_pass(Lsn last) {
   for (int i = 0; i < 2; ++i) {
     HF_TRY(const auto snapshots, pool_.snapshot_lsns());
     if (snapshots.second == 0 || snapshots.second >= last) return {};
-    HF_CHECK(take_snapshot(pool_, pool_.index().path() + ".snapshot"));
+    HF_CHECK(take_snapshot(pool_, pool_.index().path() + ".snapshot", stop_));
   }
   return {};
 }

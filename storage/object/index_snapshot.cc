@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "storage/base/paced_file.h"
 #include "storage/log/body_reader.h"
 #include "storage/log/body_writer.h"
 #include "storage/object/pool.h"
@@ -22,24 +23,28 @@ using File = std::unique_ptr<std::FILE, CloseFile>;
 
 Status file_error(const std::string& path) { return Status(Code::kIoError, Subject::kIndex, "snapshot file " + path); }
 
+Status stopped() { return Status(Code::kUnavailable, Subject::kIndex, "a snapshot was given up: the pool is closing"); }
+
 BodyRef body_of(const SnapshotRef& snapshot) {
   ByteReader r(as_bytes(snapshot.body));
   return decode_body_ref(r);
 }
 
 // Compresses `from` into `to`; gives the raw and the packed size.
-Result<std::pair<uint64_t, uint64_t>> pack(const std::string& from, const std::string& to) {
+Result<std::pair<uint64_t, uint64_t>> pack(const std::string& from, const std::string& to, const std::stop_token& stop) {
   File in(std::fopen(from.c_str(), "rbe")), out(std::fopen(to.c_str(), "wbe"));
   if (!in || !out) return error(file_error(to));
   std::unique_ptr<ZSTD_CCtx, decltype(&ZSTD_freeCCtx)> context(ZSTD_createCCtx(), ZSTD_freeCCtx);
   ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, 1);
   Bytes raw(1 << 20), packed(ZSTD_CStreamOutSize());
   uint64_t raw_bytes = 0, packed_bytes = 0;
+  PacedFile pace(to, stop);
   for (bool last = false; !last;) {
     const size_t n = std::fread(raw.data(), 1, raw.size(), in.get());
     if (std::ferror(in.get()) != 0) return error(file_error(from));
     raw_bytes += n;
     last = n < raw.size();
+    if (!pace.step()) return error(stopped());
     ZSTD_inBuffer input{raw.data(), n, 0};
     for (bool more = true; more;) {
       ZSTD_outBuffer output{packed.data(), packed.size(), 0};
@@ -54,7 +59,7 @@ Result<std::pair<uint64_t, uint64_t>> pack(const std::string& from, const std::s
   return std::pair(raw_bytes, packed_bytes);
 }
 
-Result<BodyRef> store_file(Pool& pool, const std::string& path, uint64_t bytes) {
+Result<BodyRef> store_file(Pool& pool, const std::string& path, uint64_t bytes, const std::stop_token& stop) {
   File in(std::fopen(path.c_str(), "rbe"));
   if (!in) return error(file_error(path));
   BodyWriter writer(pool.volume(), pool.compaction_stream(), bytes);
@@ -62,7 +67,10 @@ Result<BodyRef> store_file(Pool& pool, const std::string& path, uint64_t bytes) 
   while (writer.written_bytes() < bytes) {
     const size_t n = std::fread(buffer.data(), 1, buffer.size(), in.get());
     if (n == 0) return error(file_error(path));
+    if (stop.stop_requested()) return error(stopped());
+    const auto began = std::chrono::steady_clock::now();
     HF_CHECK(writer.append(ByteSpan(buffer).first(n)));
+    rest_after(began);
   }
   HF_TRY(BodyRef ref, writer.finish());
   const uint64_t incarnation = writer.incarnation();
@@ -97,15 +105,15 @@ void release_snapshot(const Volume& volume, const SnapshotRef& snapshot) {
   }
 }
 
-Result<void> take_snapshot(Pool& pool, const std::string& scratch_path) {
+Result<void> take_snapshot(Pool& pool, const std::string& scratch_path, std::stop_token stop) {
   std::lock_guard one_at_a_time(pool.snapshot_mutex());
   std::error_code ignored;
   const std::string packed_path = scratch_path + ".zst";
   std::filesystem::remove(scratch_path, ignored);
   auto work = [&]() -> Result<void> {
-    HF_TRY(const Index::Applied applied, pool.index().copy_to(scratch_path));
-    HF_TRY(const auto sizes, pack(scratch_path, packed_path));
-    HF_TRY(const BodyRef ref, store_file(pool, packed_path, sizes.second));
+    HF_TRY(const Index::Applied applied, pool.index().copy_to(scratch_path, stop));
+    HF_TRY(const auto sizes, pack(scratch_path, packed_path, stop));
+    HF_TRY(const BodyRef ref, store_file(pool, packed_path, sizes.second, stop));
     ByteWriter body;
     encode_body_ref(body, ref);
     SnapshotRef snapshot{applied.lsn, applied.checksum, sizes.first, std::string(as_text(body.bytes()))};

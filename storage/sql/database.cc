@@ -10,6 +10,7 @@ Code code_of(int result) {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB: return Code::kCorrupt;
     case SQLITE_FULL: return Code::kOutOfSpace;
+    case SQLITE_INTERRUPT:
     case SQLITE_BUSY:
     case SQLITE_LOCKED: return Code::kUnavailable;
     default: return Code::kIoError;
@@ -32,6 +33,13 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path, Mode m
 Database::~Database() {
   cache_.clear();
   sqlite3_close_v2(db_);
+}
+
+void Database::on_progress(std::function<bool()> go_on) {
+  constexpr int kSteps = 20'000;
+  go_on_ = std::move(go_on);
+  const auto ask = [](void* self) { return static_cast<Database*>(self)->go_on_() ? 0 : 1; };
+  sqlite3_progress_handler(db_, kSteps, go_on_ ? +ask : nullptr, this);
 }
 
 Status Database::last_error(std::string_view doing) const {

@@ -1,6 +1,7 @@
 // RAII over SQLite. One Database is one connection and is used by one thread at a time.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -32,12 +33,15 @@ class Database {
   // the log begins anew; kTruncate gives back its space, too, at the price of getting it again. The pages that were in the log.
   enum class Checkpoint : uint8_t { kPassive, kRestart, kTruncate };
   Result<int> checkpoint(Checkpoint how);
+  // Called every few milliseconds of a statement's work, on its thread; false ends the statement with an error. Empty: no more.
+  void on_progress(std::function<bool()> go_on);
   Status last_error(std::string_view doing) const;
   sqlite3* handle() { return db_; }
 
  private:
   explicit Database(sqlite3* db) : db_(db) {}
   sqlite3* db_;
+  std::function<bool()> go_on_;
   std::unordered_map<const char*, std::unique_ptr<Statement>> cache_;
 };
 

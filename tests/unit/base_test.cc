@@ -1,6 +1,8 @@
 // Encodings, digests and checksums against known answers.
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
 #include <random>
 
 #include "storage/base/bytes.h"
@@ -9,7 +11,9 @@
 #include "storage/base/crc_combine.h"
 #include "storage/base/cpu.h"
 #include "storage/base/digest.h"
+#include "storage/base/paced_file.h"
 #include "storage/crypto/key_file.h"
+#include "storage/sql/database.h"
 #include "tests/support/store_fixture.h"
 
 namespace holdfast::test {
@@ -133,6 +137,39 @@ TEST(KeyFile, IsPrivateAndNeverOverwritten) {
   EXPECT_EQ(hex(load_key_file(dir.path("k"))->bytes()), hex(made->bytes()));
   std::filesystem::permissions(dir.path("k"), std::filesystem::perms::group_read, std::filesystem::perm_options::add);
   EXPECT_EQ(load_key_file(dir.path("k")).error().code(), Code::kPermissionDenied);
+}
+
+TEST(PacedFile, GoesOnWhileTheFileGrowsAndUntilAskedToStop) {
+  TempDir dir(std::filesystem::current_path());
+  const std::string path = dir.path("file");
+  std::stop_source stop;
+  PacedFile pace(path, stop.get_token());
+  EXPECT_TRUE(pace.step()) << "not there yet";
+  std::ofstream out(path);
+  for (int i = 0; i < 3; ++i) {
+    out << std::string(PacedFile::kStepBytes + 1, 'x') << std::flush;
+    EXPECT_TRUE(pace.step());
+  }
+  stop.request_stop();
+  EXPECT_FALSE(pace.step());
+}
+
+TEST(Database, AStatementEndsWhenItsProgressIsRefused) {
+  TempDir dir;
+  auto db = Database::open(dir.path("db"), Database::Mode::kReadWrite);
+  ASSERT_TRUE(db) << db.error().to_string();
+  const char* kLong = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) SELECT SUM(i) FROM n";
+  int asked = 0;
+  (*db)->on_progress([&asked] { return ++asked < 3; });
+  const auto ended = (*db)->prepare(kLong).step();
+  ASSERT_FALSE(ended);
+  EXPECT_EQ(ended.error().code(), Code::kUnavailable) << ended.error().to_string();
+  EXPECT_EQ(asked, 3);
+  (*db)->on_progress({});
+  Statement& again = (*db)->prepare(kLong);
+  ASSERT_EQ(*again.step(), true);
+  EXPECT_EQ(again.integer(0), 5'000'050'000);
+  EXPECT_EQ(asked, 3);
 }
 
 }  // namespace

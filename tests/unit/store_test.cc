@@ -285,6 +285,24 @@ INSTANTIATE_TEST_SUITE_P(Encryption, StoreTest, ::testing::Combine(::testing::Bo
   return std::string(std::get<0>(info.param) ? "encrypted" : "clear") + (std::get<1>(info.param) ? "Prompt" : "");
 });
 
+TEST(Store, ASnapshotIsGivenUpWhenThePoolCloses) {
+  StoreFixture f;
+  ASSERT_TRUE(f.open());
+  f.make_bucket("b");
+  ASSERT_TRUE(f.put("b", "k", "kept"));
+  std::stop_source stop;
+  stop.request_stop();
+  const auto taken = take_snapshot(f.pool(), f.index_path() + ".scratch", stop.get_token());
+  ASSERT_FALSE(taken);
+  EXPECT_EQ(taken.error().code(), Code::kUnavailable) << taken.error().to_string();
+  EXPECT_FALSE(std::filesystem::exists(f.index_path() + ".scratch"));
+  EXPECT_FALSE(std::filesystem::exists(f.index_path() + ".scratch.zst"));
+  EXPECT_EQ(f.pool().snapshot_lsns()->first, 0u);
+  ASSERT_TRUE(take_snapshot(f.pool(), f.index_path() + ".scratch"));
+  EXPECT_GT(f.pool().snapshot_lsns()->first, 0u);
+  EXPECT_EQ(*f.get("b", "k"), "kept");
+}
+
 // A daemon that dies right after each start, again and again.
 TEST(Store, ManyOpeningsDoNotFillThePool) {
   for (const bool snapshots : {false, true}) {
