@@ -4,15 +4,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <thread>
+#include "storage/base/rest.h"
 
 namespace holdfast {
-
-void rest_after(std::chrono::steady_clock::time_point began, int times) {
-  constexpr std::chrono::steady_clock::duration kLongest = std::chrono::milliseconds(100);
-  std::this_thread::sleep_for(std::min(times * (std::chrono::steady_clock::now() - began), kLongest));
-}
 
 PacedFile::~PacedFile() {
   if (fd_ >= 0) ::close(fd_);

@@ -1,15 +1,11 @@
 // Background writing of a large file that leaves room for others on its disk.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <stop_token>
 #include <string>
 
 namespace holdfast {
-
-// Sleeps so many times as long as the work that began then took (at most 100 ms), so that others have the rest of the time.
-void rest_after(std::chrono::steady_clock::time_point began, int times = 1);
 
 // Follows a file that somebody else writes through the page cache. Without it the kernel gathers hundreds of megabytes and writes them at once, and
 // every flush of the same disk waits behind them. Not thread-safe.

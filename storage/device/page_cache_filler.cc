@@ -17,7 +17,7 @@ constexpr uint64_t kReadOnBytes = 8 << 20;
 }  // namespace
 
 PageCacheFiller::PageCacheFiller(int fd, uint64_t size_bytes) : fd_(fd), size_bytes_(size_bytes) {
-  void* map = ::mmap(nullptr, size_bytes_, PROT_READ, MAP_SHARED | MAP_NORESERVE, fd, 0);
+  void* map = ::mmap(nullptr, size_bytes_, PROT_READ, MAP_SHARED, fd, 0);
   if (map == MAP_FAILED) return;
   // Without MADV_RANDOM each fault would read one stretch more than is asked for.
   if (::madvise(map, size_bytes_, MADV_HUGEPAGE) != 0 || ::madvise(map, size_bytes_, MADV_RANDOM) != 0) {

@@ -65,7 +65,7 @@ Result<void> BodyReader::take_table(size_t extent, const TablePlace& place, Byte
 }
 
 void BodyReader::fill_cache(size_t extent, uint64_t first, uint64_t length) const {
-  if (length < kLongReadBytes || !volume_.device->info().has_page_cache) return;
+  if (length < kLongReadBytes) return;
   const ExtentRef& e = ref_.extents[extent];
   if (table_of_ != extent) {
     const TablePlace place = table_place(extent);

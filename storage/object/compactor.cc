@@ -3,7 +3,7 @@
 #include <chrono>
 #include <set>
 
-#include "storage/base/paced_file.h"
+#include "storage/base/rest.h"
 #include "storage/log/journal_reader.h"
 #include "storage/object/index_snapshot.h"
 

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "storage/base/paced_file.h"
+#include "storage/base/rest.h"
 #include "storage/log/body_reader.h"
 #include "storage/log/body_writer.h"
 #include "storage/object/pool.h"
