@@ -14,17 +14,31 @@
 namespace holdfast {
 namespace {
 
+boost::json::object link_object(const LinkInfo& l) {
+  return {{"command_bytes", l.command_bytes}, {"command_depth", l.command_depth}, {"most_command_bytes", l.most_bytes},
+          {"best_command_bytes", l.best_bytes}, {"round_trip_us", l.round_trip.count()}};
+}
+
+std::string link_text(const LinkInfo& l) {
+  const auto said = [](uint64_t bytes) { return bytes == 0 ? "not said" : bytes_text(bytes); };
+  return "of up to " + bytes_text(l.command_bytes) + ", " + std::to_string(l.command_depth) + " at once (by the target: at most " + said(l.most_bytes) +
+         ", best " + said(l.best_bytes) + "; round trip " + std::to_string(l.round_trip.count()) + " us)";
+}
+
 Result<void> run_probe(const CliContext& c, const PoolConfig& pool) {
   HF_TRY(const ProbeResult p, probe_device(pool));
   if (c.json()) {
-    print_json(boost::json::object{{"device", p.device}, {"identity", p.identity}, {"size_bytes", p.size_bytes},
+    boost::json::object o{{"device", p.device}, {"identity", p.identity}, {"size_bytes", p.size_bytes},
                                    {"block_bytes", p.block_bytes}, {"has_pool", p.has_pool}, {"pool", p.pool_name},
                                    {"pool_id", p.pool_id}, {"holder", p.holder}, {"epoch", p.epoch},
-                                   {"encrypted", p.encrypted}, {"reservation", p.reservation}, {"problem", p.problem}});
+                                   {"encrypted", p.encrypted}, {"reservation", p.reservation}, {"problem", p.problem}};
+    if (p.link) o["link"] = link_object(*p.link);
+    print_json(o);
     return {};
   }
   std::cout << "device:      " << p.device << "\nidentity:    " << p.identity << "\nsize:        " << bytes_text(p.size_bytes)
             << ", blocks of " << p.block_bytes << " bytes\n";
+  if (p.link) std::cout << "commands:    " << link_text(*p.link) << "\n";
   if (!p.reservation.empty()) std::cout << "reservation: " << p.reservation << "\n";
   if (!p.problem.empty()) std::cout << "problem:     " << p.problem << "\n";
   if (!p.has_pool) {
@@ -107,6 +121,7 @@ void add_device_commands(CLI::App& app, CliContext& c) {
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a lost session is an error of its call
+  holdfast::start_log("warn");  // standard output is for what was asked
   CLI::App app("holdfast: administration of a Holdfast appliance");
   app.require_subcommand(1);
   app.fallthrough();

@@ -159,6 +159,7 @@ Result<ProbeResult> probe_device(const PoolConfig& pool) {
   p.size_bytes = device->info().size_bytes;
   p.block_bytes = device->info().block_bytes;
   p.reservation = device->holder();
+  p.link = device->info().link;
   const auto superblock = read_superblock(*device);
   if (!superblock) {
     p.problem = superblock.error().code() == Code::kNotFound ? "" : superblock.error().message();

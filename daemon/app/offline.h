@@ -6,6 +6,7 @@
 
 #include "daemon/app/config.h"
 #include "storage/crypto/aead.h"
+#include "storage/device/block_device.h"
 #include "storage/types.h"
 
 namespace holdfast {
@@ -51,6 +52,7 @@ struct ProbeResult {
   std::string pool_name, pool_id, holder, problem;
   uint32_t epoch = 0;
   bool encrypted = false;
+  std::optional<LinkInfo> link;  // of a LUN
   std::string reservation;  // who holds it, as far as the device tells
 };
 // Reads what is on a device; writes nothing.

@@ -1,13 +1,24 @@
 // The narrow waist under the store: something that holds blocks, may lose what was not flushed, and may lie.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "storage/base/bytes.h"
 
 namespace holdfast {
+
+// How requests become commands of a device at the end of a link, and what target and link said at the login.
+struct LinkInfo {
+  uint32_t command_bytes = 0;   // of each of them, at most
+  size_t command_depth = 0;     // under way at once, at most
+  uint64_t most_bytes = 0;      // a command may have; 0: the target does not say
+  uint64_t best_bytes = 0;      // are best for the target; 0: it does not say
+  std::chrono::microseconds round_trip{0};
+};
 
 struct DeviceInfo {
   std::string name;            // as the operator wrote it: a path or an iscsi:// URL without secrets
@@ -20,6 +31,7 @@ struct DeviceInfo {
   bool has_page_cache = false;  // the kernel keeps what was read, and read_cached() may find it
   // No other host can write it: by a reservation, or because it is a file. Otherwise its holder keeps a heartbeat on it.
   bool exclusive = false;
+  std::optional<LinkInfo> link;  // of a LUN
 };
 
 // Does this identity follow the device wherever it is attached? Paths and device numbers do not.

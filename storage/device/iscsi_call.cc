@@ -10,6 +10,8 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
+constexpr int kRestMs = 20;
+
 struct Call {
   bool done = false;
   bool abandoned = false;  // nobody waits any more: the callback frees this
@@ -50,11 +52,7 @@ std::unique_ptr<Call> run(iscsi_context* context, int deadline_s, const std::fun
   return nullptr;
 }
 
-bool good(const std::unique_ptr<Call>& call) { return call && call->status == SCSI_STATUS_GOOD; }
-
-}  // namespace
-
-ScsiTask call_scsi(iscsi_context* context, const SendScsi& send, int deadline_s) {
+ScsiTask call_once(iscsi_context* context, const SendScsi& send, int deadline_s) {
   const auto call = run(context, deadline_s, [&](Call* c) { return send(context, on_scsi, c) != nullptr; });
   if (!call) return nullptr;
   ScsiTask task(call->task);
@@ -63,6 +61,20 @@ ScsiTask call_scsi(iscsi_context* context, const SendScsi& send, int deadline_s)
   const bool answered = status == SCSI_STATUS_GOOD || status == SCSI_STATUS_CHECK_CONDITION || status == SCSI_STATUS_BUSY ||
                         status == SCSI_STATUS_RESERVATION_CONFLICT || status == SCSI_STATUS_TASK_SET_FULL;
   return answered ? std::move(task) : nullptr;
+}
+
+bool good(const std::unique_ptr<Call>& call) { return call && call->status == SCSI_STATUS_GOOD; }
+
+}  // namespace
+
+ScsiTask call_scsi(iscsi_context* context, const SendScsi& send, int deadline_s) {
+  const auto end = SteadyClock::now() + std::chrono::seconds(deadline_s);
+  for (;;) {
+    ScsiTask task = call_once(context, send, deadline_s);
+    const bool refused = task && (task->status == SCSI_STATUS_BUSY || task->status == SCSI_STATUS_TASK_SET_FULL);
+    if (!refused || SteadyClock::now() > end) return task;
+    ::poll(nullptr, 0, kRestMs);
+  }
 }
 
 bool connect_and_log_in(iscsi_context* context, const std::string& portal, int lun, int deadline_s) {

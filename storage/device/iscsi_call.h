@@ -22,7 +22,7 @@ using ScsiTask = std::unique_ptr<scsi_task, FreeScsiTask>;
 using SendScsi = std::function<scsi_task*(iscsi_context*, iscsi_command_cb, void*)>;
 
 // Sends and waits, serving whatever else is under way on the session. The answer of any status, or null when there is
-// none: then the session is to be given up. `deadline_s` bounds the wait.
+// none: then the session is to be given up. A target that is busy, or has no room, is asked again. `deadline_s` bounds each wait.
 ScsiTask call_scsi(iscsi_context* context, const SendScsi& send, int deadline_s);
 
 // Connects and logs in. False: iscsi_get_error() says why.

@@ -23,8 +23,6 @@ namespace holdfast {
 namespace {
 
 using SteadyClock = std::chrono::steady_clock;
-constexpr uint32_t kCommandBytes = 512 << 10;
-constexpr size_t kDepth = 16;
 constexpr auto kReservationPeriod = std::chrono::seconds(2);
 constexpr auto kHoldProofAge = std::chrono::seconds(6);
 constexpr auto kReconnectPause = std::chrono::milliseconds(500);
@@ -84,6 +82,9 @@ class IscsiDevice final : public BlockDevice {
     info_.block_bytes = std::max(4096u, lun_.physical_bytes);
     info_.can_discard = lun_.can_unmap;
     info_.exclusive = lun_.reservations;
+    const uint32_t command = command_bytes(lun_.limits, info_.block_bytes, lun_.sector_bytes);
+    info_.link = LinkInfo{command, command_depth(lun_.limits, command), lun_.limits.most_bytes, lun_.limits.best_bytes, lun_.limits.round_trip};
+    window_ = CommandWindow(info_.link->command_depth);
     options_.take_over = false;  // once, by an operator's word; a reconnect never preempts
     thread_ = std::thread([this] { loop(); });
     return {};
@@ -164,7 +165,8 @@ class IscsiDevice final : public BlockDevice {
       if (context_) {
         issue();
         service();
-        if (context_ && lun_.reservations && SteadyClock::now() - checked_ > kReservationPeriod) check_reservation();
+        const bool holds = lun_.reservations && !options_.read_only_probe;
+        if (context_ && holds && SteadyClock::now() - checked_ > kReservationPeriod) check_reservation();
       } else {
         wait_for(100);
       }
@@ -182,7 +184,7 @@ class IscsiDevice final : public BlockDevice {
       taken.swap(incoming_);
     }
     for (auto& request : taken) {
-      const uint64_t step = request->op == Op::kDiscard ? unmap_bytes() : kCommandBytes;
+      const uint64_t step = request->op == Op::kDiscard ? unmap_bytes() : info_.link->command_bytes;
       const uint64_t parts = request->length == 0 ? 1 : (request->length + step - 1) / step;
       request->parts_left = parts;
       for (uint64_t i = 0; i < parts; ++i) {
@@ -217,12 +219,13 @@ class IscsiDevice final : public BlockDevice {
   }
 
   void issue() {
-    while (!waiting_.empty() && in_flight_ < kDepth && !session_broken_) {
+    const auto now = SteadyClock::now();
+    while (!waiting_.empty() && window_.is_open(in_flight_, now) && !session_broken_) {
       std::unique_ptr<Command> command = std::move(waiting_.front());
       waiting_.pop_front();
       if (!send(*command)) {
         waiting_.push_front(std::move(command));
-        session_broken_ = true;
+        break_session("a command could not be sent");
         return;
       }
       ++in_flight_;
@@ -268,6 +271,7 @@ class IscsiDevice final : public BlockDevice {
 
   void complete(std::unique_ptr<Command> c, int status, const scsi_task* task) {
     if (status == SCSI_STATUS_GOOD) {
+      window_.done();
       if (c->request->op == Op::kRead && task->residual_status == SCSI_RESIDUAL_UNDERFLOW && task->residual > 0) {
         return fail_part(*c, Status(Code::kIoError, Subject::kDevice, info_.name + ": a short read"));
       }
@@ -278,8 +282,12 @@ class IscsiDevice final : public BlockDevice {
       return put_back(std::move(c));
     }
     if (status == SCSI_STATUS_CHECK_CONDITION && task != nullptr) return sense(std::move(c), task->sense);
-    if (status == SCSI_STATUS_BUSY || status == SCSI_STATUS_TASK_SET_FULL) return put_back(std::move(c));
-    session_broken_ = true;  // timed out, cancelled, or the connection is gone
+    if (status == SCSI_STATUS_BUSY || status == SCSI_STATUS_TASK_SET_FULL) {
+      window_.refused(in_flight_, SteadyClock::now());
+      if (!std::exchange(told_full_, true)) spdlog::warn("iscsi: {} has no room for {} commands at once; it gets fewer", info_.name, in_flight_ + 1);
+      return put_back(std::move(c));
+    }
+    break_session("a command had no answer in time, or the connection ended");
     put_back(std::move(c));
   }
 
@@ -288,7 +296,7 @@ class IscsiDevice final : public BlockDevice {
     if (s.key == SCSI_SENSE_UNIT_ATTENTION) {
       if (s.ascq == kPreempted || s.ascq == kRegistrationsPreempted) fence("its reservation was preempted");
       // After a reset the target's cache may be gone: as bad as a lost session.
-      if ((s.ascq & 0xff00) == kReset) session_broken_ = true;
+      if ((s.ascq & 0xff00) == kReset) break_session("the target was reset");
       return put_back(std::move(c));
     }
     if (s.key == SCSI_SENSE_DATA_PROTECTION && s.ascq == kThinFull) {
@@ -310,11 +318,12 @@ class IscsiDevice final : public BlockDevice {
   void service() {
     pollfd fds[2] = {{iscsi_get_fd(context_.get()), static_cast<short>(iscsi_which_events(context_.get())), 0}, {wake_, POLLIN, 0}};
     if (fds[0].events == 0) fds[0].fd = -1;
-    ::poll(fds, 2, 200);
+    const auto rest = window_.rest(SteadyClock::now());
+    ::poll(fds, 2, rest.count() > 0 ? static_cast<int>(rest.count()) : 200);
     drain_wake(fds[1].revents);
     // Time-outs are looked for by a service call without events.
     const int events = fds[0].fd >= 0 ? fds[0].revents : 0;
-    if (iscsi_service(context_.get(), events) != 0) session_broken_ = true;
+    if (iscsi_service(context_.get(), events) != 0) break_session("the connection ended, or the target broke the protocol");
   }
 
   void wait_for(int ms) {
@@ -329,7 +338,7 @@ class IscsiDevice final : public BlockDevice {
   }
 
   void drop_session() {
-    spdlog::warn("iscsi: session to {} lost; reconnecting", info_.name);
+    spdlog::warn("iscsi: session to {} lost: {}; reconnecting", info_.name, session_broken_why_);
     ++incarnation_;
     // Destroying the context calls every callback with "cancelled": each puts its command back.
     session_broken_ = true;
@@ -404,8 +413,12 @@ class IscsiDevice final : public BlockDevice {
     } else if (mine.error().code() == Code::kPermissionDenied) {
       fence(mine.error().message());
     } else {
-      session_broken_ = true;
+      break_session(mine.error().message());
     }
+  }
+
+  void break_session(const std::string& why) {
+    if (!std::exchange(session_broken_, true)) session_broken_why_ = why;  // what follows from it is told no more
   }
 
   void fence(const std::string& why) {
@@ -431,7 +444,10 @@ class IscsiDevice final : public BlockDevice {
   IscsiContext context_;
   uint64_t session_ = 0;
   bool session_broken_ = false;
+  std::string session_broken_why_;
   size_t in_flight_ = 0;
+  CommandWindow window_{1};
+  bool told_full_ = false;
   std::deque<std::unique_ptr<Command>> waiting_;
   SteadyClock::time_point reconnect_at_;
   SteadyClock::time_point checked_;

@@ -28,14 +28,30 @@ ScsiTask reserve_in(iscsi_context* context, int lun, int action, uint16_t bytes)
   }, kCallDeadlineS);
 }
 
+ScsiTask test_unit_ready(iscsi_context* context, int lun) {
+  return call_scsi(context, [&](iscsi_context* c, iscsi_command_cb callback, void* data) {
+    return iscsi_testunitready_task(c, lun, callback, data);
+  }, kCallDeadlineS);
+}
+
 // UNIT ATTENTIONs of the past (reset, reservations) are told once each.
 void clear_attentions(iscsi_context* context, int lun) {
   for (int i = 0; i < 8; ++i) {
-    const ScsiTask ready = call_scsi(context, [&](iscsi_context* c, iscsi_command_cb callback, void* data) {
-      return iscsi_testunitready_task(c, lun, callback, data);
-    }, kCallDeadlineS);
+    const ScsiTask ready = test_unit_ready(context, lun);
     if (!ready || ready->status == SCSI_STATUS_GOOD) return;
   }
+}
+
+// The best of a few: what the link costs, not what else the target had to do.
+std::chrono::microseconds round_trip(iscsi_context* context, int lun) {
+  using SteadyClock = std::chrono::steady_clock;
+  auto best = std::chrono::microseconds::max();
+  for (int i = 0; i < 4; ++i) {
+    const auto began = SteadyClock::now();
+    if (!test_unit_ready(context, lun)) return std::chrono::microseconds(0);
+    best = std::min(best, std::chrono::duration_cast<std::chrono::microseconds>(SteadyClock::now() - began));
+  }
+  return best;
 }
 
 Status iscsi_status(iscsi_context* context, const std::string& doing) {
@@ -72,7 +88,11 @@ Result<void> read_shape(iscsi_context* context, int lun, IscsiLun& shape) {
   const ScsiTask limits = inquiry(context, lun, SCSI_INQUIRY_PAGECODE_BLOCK_LIMITS, 64);
   if (limits && limits->status == SCSI_STATUS_GOOD) {
     const auto* l = static_cast<scsi_inquiry_block_limits*>(scsi_datain_unmarshall(limits.get()));
-    if (l != nullptr) shape.max_unmap_sectors = l->max_unmap;
+    if (l != nullptr) {
+      shape.max_unmap_sectors = l->max_unmap;
+      shape.limits.most_bytes = uint64_t{l->max_xfer_len} * shape.sector_bytes;
+      shape.limits.best_bytes = uint64_t{l->opt_xfer_len} * shape.sector_bytes;
+    }
   }
   return {};
 }
@@ -177,6 +197,7 @@ Result<IscsiContext> iscsi_log_in(const IscsiAddress& address, const DeviceOptio
   clear_attentions(c, address.lun);
   HF_TRY(lun.identity, identity_of(c, address.lun));
   HF_CHECK(read_shape(c, address.lun, lun));
+  lun.limits.round_trip = round_trip(c, address.lun);
   const auto reservation = read_reservation(c, address.lun);
   if (!reservation && reservation.error().code() != Code::kUnimplemented) return std::unexpected(reservation.error());
   lun.reservations = reservation.has_value();

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "storage/device/iscsi_commands.h"
 #include "storage/device/open_device.h"
 
 struct iscsi_context;
@@ -29,6 +30,7 @@ struct IscsiLun {
   uint64_t size_bytes = 0;
   bool can_unmap = false;
   uint32_t max_unmap_sectors = 0;
+  IscsiLimits limits;
   bool reservations = false;  // the target offers persistent reservations
 };
 

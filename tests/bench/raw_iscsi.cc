@@ -21,6 +21,7 @@ struct Options {
   int lun = 1;
   uint32_t command_kib = 512;
   int depth = 16;
+  uint64_t from_mib = 0;
   double seconds = 3;
   bool header_digest = false;
 };
@@ -47,6 +48,7 @@ class Writer {
     if (capacity == nullptr) throw std::runtime_error("the LUN does not say its size");
     block_bytes_ = capacity->block_length;
     blocks_ = capacity->returned_lba + 1;
+    at_ = (o.from_mib << 20) / block_bytes_;
     scsi_free_scsi_task(task);
   }
 
@@ -106,6 +108,7 @@ int main(int argc, char** argv) {
   app.add_option("--secret-file", o.secret_file);
   app.add_option("--command-kib", o.command_kib);
   app.add_option("--depth", o.depth);
+  app.add_option("--from-mib", o.from_mib, "where in the LUN the first write goes");
   app.add_option("--seconds", o.seconds);
   app.add_flag("--header-digest", o.header_digest);
   CLI11_PARSE(app, argc, argv);

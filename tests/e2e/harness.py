@@ -93,6 +93,7 @@ class Target:
             ("--op", "new", "--mode", "target", "--tid", "1", "-T", self.name),
             ("--op", "new", "--mode", "logicalunit", "--tid", "1", "--lun", "1", "-b", str(self.image)),
             ("--op", "update", "--mode", "logicalunit", "--tid", "1", "--lun", "1", "--params", "thin_provisioning=1"),
+            ("--op", "update", "--mode", "target", "--tid", "1", "--name", "HeaderDigest", "--value", "CRC32C,None"),
             ("--op", "new", "--mode", "account", "--user", self.user, "--password", self.secret),
             ("--op", "bind", "--mode", "account", "--tid", "1", "--user", self.user),
             ("--op", "bind", "--mode", "target", "--tid", "1", "-I", "ALL"),
