@@ -99,8 +99,10 @@ Index::Applied Index::applied() const {
   return applied_;
 }
 
-Result<void> Index::checkpoint() {
+Result<void> Index::checkpoint(std::stop_token stop) {
   constexpr int kLargeLogPages = 16 << 10;  // 128 MiB
+  // SQLite flushes its log first, and whoever flushes the same disk meanwhile waits: little may be left to flush.
+  if (!PacedFile(path_ + "-wal", std::move(stop)).write_out()) return {};
   HF_TRY(const int pages, checkpointer_->checkpoint(Database::Checkpoint::kPassive));
   if (pages > kLargeLogPages) HF_CHECK(checkpointer_->checkpoint(Database::Checkpoint::kRestart));
   return {};

@@ -10,6 +10,7 @@
 #include "storage/log/layout.h"
 #include "storage/log/read_cache.h"
 #include "storage/log/record.h"
+#include "storage/log/segment_header.h"
 
 namespace holdfast {
 
@@ -33,6 +34,9 @@ Result<bool> read_segment_cached(const Volume& volume, uint32_t segment, uint64_
 
 // See BlockDevice::fill_cache().
 void fill_segment_cache(const Volume& volume, uint32_t segment, uint64_t offset_bytes, uint64_t length_bytes);
+
+// kCorrupt when there is none, or it is damaged.
+Result<SegmentHeader> read_segment_header(const Volume& volume, uint32_t segment);
 
 // Checks the segment's header against the expected generation and gives the key under which its records are
 // sealed. kCorrupt when the header is another life's or damaged.

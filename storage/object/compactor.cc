@@ -234,6 +234,19 @@ Result<void> Compactor::let_snapshots_pass(Lsn last) {
   return {};
 }
 
+Result<SegmentHeader> Compactor::next_journal_segment(Generation after) const {
+  const auto usage = pool_.volume().allocator->usage();
+  std::optional<uint32_t> next;
+  for (uint32_t s = 0; s < usage.size(); ++s) {
+    if (usage[s].kind != SegmentKind::kJournal || usage[s].state == SegmentUsage::State::kFree || usage[s].generation <= after) continue;
+    if (!next || usage[s].generation < usage[*next].generation) next = s;
+  }
+  if (!next) return error(Code::kInternal, Subject::kPool, "the journal has no younger segment");
+  HF_TRY(SegmentHeader header, read_segment_header(pool_.volume(), *next));
+  if (header.generation != usage[*next].generation) return error(Code::kCorrupt, Subject::kPool, "segment " + std::to_string(*next) + " is in another life");
+  return header;
+}
+
 Result<bool> Compactor::trim_journal() {
   const auto usage = pool_.volume().allocator->usage();
   std::optional<uint32_t> oldest;
@@ -243,13 +256,9 @@ Result<bool> Compactor::trim_journal() {
   }
   if (!oldest) return false;
   const Generation generation = usage[*oldest].generation;
-  Lsn last = 0;
   HF_CHECK(pool_.settle());
-  HF_CHECK(read_journal_segment(pool_.volume(), *oldest, generation, [&](const JournalRecord& r) -> Result<void> {
-    last = r.header.lsn;
-    return {};
-  }));
-  HF_CHECK(let_snapshots_pass(last));
+  HF_TRY(const SegmentHeader after, next_journal_segment(generation));
+  HF_CHECK(let_snapshots_pass(after.first_lsn - 1));
   Batch batch;
   HF_CHECK(read_journal_segment(pool_.volume(), *oldest, generation, [&](const JournalRecord& r) -> Result<void> {
     // What was moved stays moved; the rest of the segment waits for the next time.
@@ -258,13 +267,7 @@ Result<bool> Compactor::trim_journal() {
   }));
   HF_CHECK(append_again(batch));
   HF_CHECK(pool_.run_exclusive([&]() -> Result<void> {
-    Generation next = UINT64_MAX;
-    for (const SegmentUsage& u : pool_.volume().allocator->usage()) {
-      const bool journal = u.kind == SegmentKind::kJournal && u.state != SegmentUsage::State::kFree;
-      if (journal && u.generation > generation) next = std::min(next, u.generation);
-    }
-    if (next == UINT64_MAX) return error(Code::kInternal, Subject::kPool, "the journal has no younger segment");
-    pool_.mutable_superblock().journal_first = next;
+    pool_.mutable_superblock().journal_first = after.generation;
     return pool_.write_superblock_now();
   }));
   pool_.volume().allocator->retire_journal(*oldest);

@@ -25,6 +25,8 @@ class Compactor {
 
  private:
   std::optional<uint32_t> worst_bulk_segment() const;
+  // The journal segment that was begun after this one.
+  Result<SegmentHeader> next_journal_segment(Generation after) const;
   bool journal_worth_trimming() const;
   Result<void> move_version(const ExtentOwner& owner, uint32_t segment);
   Result<void> move_part(const ExtentOwner& owner, uint32_t segment);

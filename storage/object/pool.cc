@@ -96,10 +96,10 @@ Committer::Statistics Pool::statistics() const {
 std::string Pool::failure() const { return committer_ ? committer_->failure() : read_only_; }
 
 void Pool::start_background() {
-  workers_.push_back(std::make_unique<Worker>("checkpoint", [this, last = last_lsn_, polls = 0](std::stop_token) mutable {
+  workers_.push_back(std::make_unique<Worker>("checkpoint", [this, last = last_lsn_, polls = 0](std::stop_token stop) mutable {
     const Lsn applied = index_->applied().lsn;
     if (++polls < kPollsPerCheckpoint && applied < last + kCheckpointRecords) return kCheckpointPoll;
-    auto done = index_->checkpoint();
+    auto done = index_->checkpoint(stop);
     if (!done) spdlog::warn("{}", done.error().to_string());
     last = applied;
     polls = 0;

@@ -100,7 +100,7 @@ Result<ObjectInfo> Store::complete_upload(CompleteRequest request) {
     HF_CHECK(check_conditions(request.conditions, latest, request.key));
     const int64_t pool_now_ms = pool.time().now_ms();
     VersionPut put;
-    HF_TRY(put.removes, replaced_by_new_version(c, *bucket, request.key, pool_now_ms));
+    HF_TRY(put.removes, replaced_by_new_version(c, *bucket, request.key, latest, pool_now_ms));
     version.info.bucket = bucket->id;
     version.info.seq = c.next_lsn;
     version.info.is_null = bucket->versioning != Versioning::kEnabled;

@@ -46,7 +46,7 @@ Result<std::vector<Fact>> Store::Putting::decide(CommitContext& c) {
   HF_TRY(const VersionPtr latest, c.view.latest(bucket->id, request.key));
   HF_CHECK(check_conditions(request.conditions, latest, request.key));
   const int64_t pool_now_ms = place.pool->time().now_ms();
-  HF_TRY(put.removes, replaced_by_new_version(c, *bucket, request.key, pool_now_ms));
+  HF_TRY(put.removes, replaced_by_new_version(c, *bucket, request.key, latest, pool_now_ms));
   ObjectInfo& info = put.version.info;
   info.bucket = bucket->id;
   info.seq = c.next_lsn;

@@ -47,7 +47,7 @@ Result<RemoveResult> add_marker(CommitContext& c, Pool& pool, const Bucket& buck
   HF_TRY(const VersionPtr latest, c.view.latest(bucket.id, r.key));
   HF_CHECK(check_match(r, latest));
   VersionPut put;
-  HF_TRY(put.removes, replaced_by_new_version(c, bucket, r.key, pool.time().now_ms()));
+  HF_TRY(put.removes, replaced_by_new_version(c, bucket, r.key, latest, pool.time().now_ms()));
   ObjectInfo& info = put.version.info;
   info.bucket = bucket.id;
   info.key = r.key;

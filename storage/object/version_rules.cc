@@ -45,11 +45,14 @@ Result<void> check_not_locked(const ObjectInfo& v, int64_t now_ms, bool bypass_g
   return error(Code::kPermissionDenied, Subject::kLock, "the version is locked until its retention ends");
 }
 
-Result<std::vector<VersionSeq>> replaced_by_new_version(CommitContext& context, const Bucket& bucket,
-                                                        const std::string& key, int64_t pool_now_ms) {
+Result<std::vector<VersionSeq>> replaced_by_new_version(CommitContext& context, const Bucket& bucket, const std::string& key,
+                                                        const VersionPtr& latest, int64_t pool_now_ms) {
   std::vector<VersionSeq> replaced;
-  if (bucket.versioning == Versioning::kEnabled) return replaced;
-  HF_TRY(const VersionPtr null_version, context.view.null_version(bucket.id, key));
+  if (bucket.versioning == Versioning::kEnabled || !latest) return replaced;
+  VersionPtr null_version = latest;  // there is one of a key at most
+  if (!latest->info.is_null) {
+    HF_TRY(null_version, context.view.null_version(bucket.id, key));
+  }
   if (!null_version) return replaced;
   HF_CHECK(check_not_locked(null_version->info, pool_now_ms, false));
   replaced.push_back(null_version->info.seq);

@@ -12,9 +12,10 @@ Result<void> check_conditions(const WriteConditions& conditions, const VersionPt
 // kPermissionDenied with subject kLock when the version may not be removed at `now_ms` of pool time.
 Result<void> check_not_locked(const ObjectInfo& version, int64_t now_ms, bool bypass_governance);
 
-// The versions that a new one in this bucket replaces: under no or suspended versioning the null version.
-Result<std::vector<VersionSeq>> replaced_by_new_version(CommitContext& context, const Bucket& bucket,
-                                                        const std::string& key, int64_t pool_now_ms);
+// The versions that a new one in this bucket replaces: under no or suspended versioning the null version. `latest` is the key's newest
+// version now (null: it has none).
+Result<std::vector<VersionSeq>> replaced_by_new_version(CommitContext& context, const Bucket& bucket, const std::string& key,
+                                                        const VersionPtr& latest, int64_t pool_now_ms);
 
 // A version is gone or never was.
 Status no_such_version(const std::string& key);
