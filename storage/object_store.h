@@ -49,7 +49,7 @@ struct PutRequest {
   std::string bucket;
   std::string key;
   Attributes attributes;
-  std::string etag;
+  std::string etag;  // hexadecimal MD5; may be empty for a body from PromptStore::open_body_now(): then the store works it out
   Checksum checksum;
   WriteConditions conditions;
 };

@@ -11,7 +11,7 @@ constexpr size_t kPieceBytes = 512 << 10;
 
 BodyIntake::BodyIntake(std::shared_ptr<const Call> call) : call_(std::move(call)), md5_(call_->services->md5) {}
 
-S3Result<std::unique_ptr<BodyIntake>> BodyIntake::begin(std::shared_ptr<const Call> call, ChecksumAlgorithm kept, const OpenSink& open) {
+S3Result<std::unique_ptr<BodyIntake>> BodyIntake::begin(std::shared_ptr<const Call> call, ChecksumAlgorithm kept, const OpenSink& open, bool store_hashes) {
   std::unique_ptr<BodyIntake> intake(new BodyIntake(call));
   const HttpRequest& http = *call->http;
   const bool framed = call->auth.payload != Payload::kHashed && call->auth.payload != Payload::kUnsigned;
@@ -27,6 +27,7 @@ S3Result<std::unique_ptr<BodyIntake>> BodyIntake::begin(std::shared_ptr<const Ca
   }
   if (intake->object_bytes_ > kMaxPutBytes) return s3_fail("EntityTooLarge");
   HF_TRY(intake->content_md5_, announced_md5(*call));
+  intake->store_hashes_ = store_hashes && intake->content_md5_.empty();
   HF_TRY(intake->announced_, announced_checksum(*call));
   const ChecksumAlgorithm announced = intake->announced_.algorithm;
   const bool any = announced != ChecksumAlgorithm::kNone;
@@ -60,7 +61,7 @@ S3Result<void> BodyIntake::feed(ByteSpan raw) {
 S3Result<void> BodyIntake::take(ByteSpan plain) {
   taken_bytes_ += plain.size();
   if (taken_bytes_ > object_bytes_) return s3_fail("IncompleteBody");
-  md5_.begin(plain);
+  if (!store_hashes_) md5_.begin(plain);
   if (sha256_) sha256_->update(plain);
   checksum_->update(plain);
   if (other_announced_) other_announced_->update(plain);
@@ -95,7 +96,7 @@ S3Result<TakenBody> BodyIntake::finish() {
   if (chunks_) HF_CHECK(chunks_->finish());
   if (taken_bytes_ != object_bytes_) return s3_fail("IncompleteBody");
   TakenBody body;
-  const std::string md5 = md5_.finish();
+  const std::string md5 = store_hashes_ ? std::string() : md5_.finish();
   body.etag = hex(as_bytes(md5));
   if (!content_md5_.empty() && content_md5_ != md5) {
     return s3_fail_with({{"ExpectedDigest", hex(as_bytes(content_md5_))}, {"CalculatedDigest", base64(as_bytes(md5))}}, "BadDigest");

@@ -10,7 +10,7 @@ namespace holdfast::s3 {
 // What the body turned out to be.
 struct TakenBody {
   std::unique_ptr<BodySink> sink;
-  std::string etag;    // hexadecimal MD5
+  std::string etag;    // hexadecimal MD5; empty: left to the store
   Checksum checksum;   // what is kept; FULL_OBJECT
   Checksum announced;  // what the client named, checked; none where it named nothing
 };
@@ -20,9 +20,10 @@ class BodyIntake {
  public:
   // Reads the headers. MissingContentLength, InvalidDigest, EntityTooLarge, ...
   // `kept` is the algorithm of the checksum to keep; kNone: the announced one, or CRC64NVME where none is announced.
-  // `open`: where the body goes, given its size.
+  // `open`: where the body goes, given its size. `store_hashes`: the MD5 is left to the store, unless the client wants it checked.
   using OpenSink = std::function<Result<std::unique_ptr<BodySink>>(uint64_t size_bytes)>;
-  static S3Result<std::unique_ptr<BodyIntake>> begin(std::shared_ptr<const Call> call, ChecksumAlgorithm kept, const OpenSink& open);
+  static S3Result<std::unique_ptr<BodyIntake>> begin(std::shared_ptr<const Call> call, ChecksumAlgorithm kept, const OpenSink& open,
+                                                      bool store_hashes = false);
 
   // Where the next bytes from the socket may be received, beside a feed() of those in the room before it.
   MutableByteSpan room(uint64_t most_bytes);
@@ -51,6 +52,7 @@ class BodyIntake {
   std::string content_md5_;  // raw; empty: not given
   Checksum announced_;
   std::optional<ChunkedBody> chunks_;
+  bool store_hashes_ = false;
   LaneMd5 md5_;  // ends before the rooms
   std::optional<Digest> sha256_;
   Checksum kept_;

@@ -13,9 +13,9 @@ struct ReadyPut {
   std::unique_ptr<BodySink> sink;
 };
 
-S3Result<ReadyPut> ready_put(const Call& call, Attributes attributes, TakenBody body) {
+S3Result<ReadyPut> ready_put(const Call& call, Bucket bucket, Attributes attributes, TakenBody body) {
   ReadyPut put;
-  HF_TRY(put.bucket, call.buckets().bucket(call.bucket()));
+  put.bucket = std::move(bucket);
   put.request.bucket = call.bucket();
   put.request.key = call.key();
   put.request.attributes = std::move(attributes);
@@ -42,7 +42,8 @@ S3Result<HttpResponse> commit(const Call& call, ReadyPut put) {
 }
 
 S3Result<HttpResponse> commit_object(const Call& call, Attributes attributes, TakenBody body) {
-  HF_TRY(ReadyPut put, ready_put(call, std::move(attributes), std::move(body)));
+  HF_TRY(Bucket bucket, call.buckets().bucket(call.bucket()));  // as it is after the body
+  HF_TRY(ReadyPut put, ready_put(call, std::move(bucket), std::move(attributes), std::move(body)));
   return commit(call, std::move(put));
 }
 
@@ -62,13 +63,20 @@ S3Result<HttpResponse> commit_part(const Call& call, const Upload& upload, uint3
   return response;
 }
 
+struct PreparedObject {
+  Bucket bucket;
+  Attributes attributes;
+  std::shared_ptr<BodyIntake> intake;
+};
+
 // Everything that can be said before the body is read.
-S3Result<std::pair<Attributes, std::shared_ptr<BodyIntake>>> prepare_object(std::shared_ptr<const Call> call, const BodyIntake::OpenSink& open) {
-  HF_TRY(const Bucket bucket, call->buckets().bucket(call->bucket()));
+S3Result<PreparedObject> prepare_object(std::shared_ptr<const Call> call, const BodyIntake::OpenSink& open, bool store_hashes) {
+  PreparedObject p;
+  HF_TRY(p.bucket, call->buckets().bucket(call->bucket()));
   HF_CHECK(check_encryption_headers(*call));
-  HF_TRY(Attributes attributes, attributes_from_headers(*call, bucket));
-  HF_TRY(auto intake, BodyIntake::begin(call, ChecksumAlgorithm::kNone, open));
-  return std::pair(std::move(attributes), std::shared_ptr<BodyIntake>(std::move(intake)));
+  HF_TRY(p.attributes, attributes_from_headers(*call, p.bucket));
+  HF_TRY(p.intake, BodyIntake::begin(call, ChecksumAlgorithm::kNone, open, store_hashes));
+  return p;
 }
 
 S3Result<std::pair<Upload, std::shared_ptr<BodyIntake>>> prepare_part(std::shared_ptr<const Call> call) {
@@ -88,15 +96,15 @@ S3Result<std::pair<Upload, std::shared_ptr<BodyIntake>>> prepare_part(std::share
 }
 
 // A small object in one go: its body is here already.
-S3Result<ReadyPut> take_small(std::shared_ptr<const Call> call, ByteSpan raw, const BodyIntake::OpenSink& open) {
-  HF_TRY(auto prepared, prepare_object(call, open));
-  HF_CHECK(prepared.second->feed(raw));
-  HF_TRY(TakenBody body, prepared.second->finish());
-  return ready_put(*call, std::move(prepared.first), std::move(body));
+S3Result<ReadyPut> take_small(std::shared_ptr<const Call> call, ByteSpan raw, const BodyIntake::OpenSink& open, bool store_hashes) {
+  HF_TRY(auto prepared, prepare_object(call, open, store_hashes));
+  HF_CHECK(prepared.intake->feed(raw));
+  HF_TRY(TakenBody body, prepared.intake->finish());
+  return ready_put(*call, std::move(prepared.bucket), std::move(prepared.attributes), std::move(body));
 }
 
 S3Result<HttpResponse> put_small(std::shared_ptr<const Call> call, ByteSpan raw) {
-  HF_TRY(ReadyPut put, take_small(call, raw, store_sink(*call)));
+  HF_TRY(ReadyPut put, take_small(call, raw, store_sink(*call), false));
   return commit(*call, std::move(put));
 }
 
@@ -111,7 +119,9 @@ std::optional<S3Result<ReadyPut>> take_small_now(std::shared_ptr<const Call> cal
     if (waits) return error(Code::kUnavailable, "not now");
     return sink;
   };
-  auto taken = take_small(call, raw, open);
+  // Where there are lanes the committer fills them with the bodies of a group; else each thread hashes its own.
+  const bool store_hashes = !md5_lane_kernels().empty();
+  auto taken = take_small(call, raw, open, store_hashes);
   if (waits) return std::nullopt;
   return taken;
 }
@@ -182,15 +192,15 @@ boost::asio::awaitable<S3Result<void>> put_object(std::shared_ptr<Call> call, Ht
     result = co_await put_small_object(call, exchange);
     co_return result;
   }
-  auto prepare = [call] { return prepare_object(call, store_sink(*call)); };
+  auto prepare = [call] { return prepare_object(call, store_sink(*call), false); };
   auto prepared = co_await offload(*call->services->workers, std::move(prepare));
   if (!prepared) {
     result = std::unexpected(prepared.error());
     co_return result;
   }
-  auto attributes = std::make_shared<Attributes>(std::move(prepared->first));
+  auto attributes = std::make_shared<Attributes>(std::move(prepared->attributes));
   CommitBody commit = [call, attributes](TakenBody body) { return commit_object(*call, std::move(*attributes), std::move(body)); };
-  result = co_await receive_and_commit(call, exchange, prepared->second, std::move(commit));
+  result = co_await receive_and_commit(call, exchange, prepared->intake, std::move(commit));
   co_return result;
 }
 

@@ -5,7 +5,7 @@
 
 namespace holdfast {
 
-// Sets the format once, at the start of a program. `level` is spdlog's name: debug, info, warn, error.
+// Sets the format; the last call holds. `level` is spdlog's name: debug, info, warn, error.
 void start_log(const std::string& level);
 
 }  // namespace holdfast

@@ -42,15 +42,16 @@ UserPut Catalog::sealed(const User& user, Random& random) const {
 
 void Catalog::apply(const Fact& fact) {
   if (const auto* put = std::get_if<BucketPut>(&fact)) {
+    const auto bucket = std::make_shared<const Bucket>(put->bucket);
     std::unique_lock lock(mutex_);
-    buckets_[put->bucket.name] = put->bucket;
-    names_[put->bucket.id] = put->bucket.name;
+    buckets_[bucket->name] = bucket;
+    by_id_[bucket->id] = bucket;
   } else if (const auto* remove = std::get_if<BucketRemove>(&fact)) {
     std::unique_lock lock(mutex_);
-    const auto name = names_.find(remove->id);
-    if (name == names_.end()) return;
-    buckets_.erase(name->second);
-    names_.erase(name);
+    const auto bucket = by_id_.find(remove->id);
+    if (bucket == by_id_.end()) return;
+    buckets_.erase(bucket->second->name);
+    by_id_.erase(bucket);
   } else if (const auto* user = std::get_if<UserPut>(&fact)) {
     add_user(user->user, user->sealed_secret);
   } else if (const auto* gone = std::get_if<UserRemove>(&fact)) {
@@ -65,20 +66,20 @@ void Catalog::apply(const Fact& fact) {
 std::vector<Bucket> Catalog::buckets() const {
   std::shared_lock lock(mutex_);
   std::vector<Bucket> out;
-  for (const auto& [name, bucket] : buckets_) out.push_back(bucket);
+  for (const auto& [name, bucket] : buckets_) out.push_back(*bucket);
   return out;
 }
 
-std::optional<Bucket> Catalog::bucket(const std::string& name) const {
+Catalog::BucketPtr Catalog::bucket(const std::string& name) const {
   std::shared_lock lock(mutex_);
   const auto found = buckets_.find(name);
-  return found == buckets_.end() ? std::nullopt : std::optional(found->second);
+  return found == buckets_.end() ? nullptr : found->second;
 }
 
-std::optional<Bucket> Catalog::bucket(BucketId id) const {
+Catalog::BucketPtr Catalog::bucket(BucketId id) const {
   std::shared_lock lock(mutex_);
-  const auto name = names_.find(id);
-  return name == names_.end() ? std::nullopt : std::optional(buckets_.at(name->second));
+  const auto found = by_id_.find(id);
+  return found == by_id_.end() ? nullptr : found->second;
 }
 
 std::vector<User> Catalog::users() const {

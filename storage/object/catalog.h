@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <shared_mutex>
 
 #include "storage/crypto/aead.h"
@@ -20,8 +21,10 @@ class Catalog {
   void apply(const Fact& fact);
 
   std::vector<Bucket> buckets() const;
-  std::optional<Bucket> bucket(const std::string& name) const;
-  std::optional<Bucket> bucket(BucketId id) const;
+  // As it was when asked; null: there is none.
+  using BucketPtr = std::shared_ptr<const Bucket>;
+  BucketPtr bucket(const std::string& name) const;
+  BucketPtr bucket(BucketId id) const;
   std::vector<User> users() const;
   std::optional<User> user(const std::string& access_key) const;
   std::string setting(const std::string& name) const;
@@ -38,8 +41,8 @@ class Catalog {
 
   const std::optional<SecretKey> pool_key_;
   mutable std::shared_mutex mutex_;
-  std::map<std::string, Bucket> buckets_;
-  std::map<BucketId, std::string> names_;
+  std::map<std::string, BucketPtr> buckets_;
+  std::map<BucketId, BucketPtr> by_id_;
   std::map<std::string, User> users_;
   std::map<std::string, std::string> settings_;
 };

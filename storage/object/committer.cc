@@ -6,6 +6,7 @@
 
 #include "storage/base/host.h"
 #include "storage/base/log.h"
+#include "storage/base/md5_batch.h"
 
 namespace holdfast {
 
@@ -205,6 +206,7 @@ void Committer::commit_batch(std::deque<Waiter*> batch) {
   Group group;
   const bool settled = batch.front()->request != nullptr && batch.front()->request->settled;
   if (settled && usable) usable = wait_applied(visible_lsn_);
+  if (usable) hash(batch);
   for (Waiter* waiter : batch) {
     if (!usable) {
       waiter->result = usable;
@@ -257,6 +259,18 @@ bool Committer::find_room(Purpose purpose) {
   if (!wait_applied(visible_lsn_)) return false;
   allocator.reclaim();
   return allocator.has_room(purpose);
+}
+
+void Committer::hash(const std::deque<Waiter*>& batch) {
+  std::vector<CommitRequest*> requests;
+  std::vector<ByteSpan> bodies;
+  for (const Waiter* waiter : batch) {
+    if (waiter->request == nullptr || waiter->request->md5 == nullptr) continue;
+    requests.push_back(waiter->request);
+    bodies.push_back(waiter->request->unhashed);
+  }
+  const std::vector<Md5Value> values = md5_of_each(bodies);
+  for (size_t i = 0; i < requests.size(); ++i) *requests[i]->md5 = hex(values[i]);
 }
 
 void Committer::decide(Waiter& waiter, Group& group) {

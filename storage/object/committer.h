@@ -33,6 +33,9 @@ struct CommitRequest {
   bool settled = false;              // alone in its group, against a complete index
   std::vector<BodyRef> bodies;       // that the facts refer to and that may not have been flushed
   uint64_t incarnation = 0;          // of the device when the first of them was written
+  // Before it is decided the MD5 of `unhashed`, hexadecimal, is put into `*md5`: with that of the others of its group, which costs a fraction.
+  ByteSpan unhashed;
+  std::string* md5 = nullptr;        // null: nothing is to be hashed
 };
 
 class Committer {
@@ -82,6 +85,7 @@ class Committer {
   std::deque<Waiter*> take_batch(std::unique_lock<std::mutex>& lock);
   void commit_batch(std::deque<Waiter*> batch);
   void answer(const std::deque<Waiter*>& batch);
+  static void hash(const std::deque<Waiter*>& batch);
   void decide(Waiter& waiter, Group& group);
   bool find_room(Purpose purpose);
   Result<void> make_durable(Group& group);

@@ -59,7 +59,7 @@ class Store final : public ObjectStore, public PromptStore, public BucketStore, 
  private:
   struct Place {
     Pool* pool;
-    Bucket bucket;
+    Catalog::BucketPtr bucket;
   };
   Result<Place> find(const std::string& bucket) const;
   Result<std::unique_ptr<ObjectReader>> get(const std::string& bucket, const std::string& key, const VersionRef& version,

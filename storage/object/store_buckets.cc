@@ -14,8 +14,8 @@ std::vector<Bucket> Store::buckets() const {
 }
 
 Result<Bucket> Store::bucket(const std::string& name) const {
-  HF_TRY(Place place, find(name));
-  return std::move(place.bucket);
+  HF_TRY(const Place place, find(name));
+  return *place.bucket;
 }
 
 Result<Bucket> Store::create_bucket(Bucket bucket, const std::string& pool_name) {
@@ -45,7 +45,7 @@ Result<Bucket> Store::change_bucket(const std::string& name, std::function<Resul
   commit.settled = true;
   commit.purpose = Purpose::kDelete;
   commit.decide = [&](CommitContext&) -> Result<std::vector<Fact>> {
-    auto bucket = place.pool->catalog().bucket(place.bucket.id);
+    auto bucket = place.pool->catalog().bucket(place.bucket->id);
     if (!bucket) return error(Code::kNotFound, Subject::kBucket, "no bucket \"" + name + "\"");
     changed = *bucket;
     HF_CHECK(change(changed));
@@ -68,12 +68,12 @@ Result<void> Store::delete_bucket(const std::string& name) {
   commit.settled = true;
   commit.purpose = Purpose::kDelete;
   commit.decide = [&](CommitContext& c) -> Result<std::vector<Fact>> {
-    if (!place.pool->catalog().bucket(place.bucket.id)) {
+    if (!place.pool->catalog().bucket(place.bucket->id)) {
       return error(Code::kNotFound, Subject::kBucket, "no bucket \"" + name + "\"");
     }
-    HF_TRY(const bool used, c.index.has_versions(place.bucket.id));
+    HF_TRY(const bool used, c.index.has_versions(place.bucket->id));
     if (used) return error(Code::kFailedPrecondition, Subject::kBucket, "bucket \"" + name + "\" is not empty");
-    return std::vector<Fact>{BucketRemove{place.bucket.id}};
+    return std::vector<Fact>{BucketRemove{place.bucket->id}};
   };
   return place.pool->commit(std::move(commit));
 }

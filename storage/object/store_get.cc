@@ -150,7 +150,7 @@ Result<std::unique_ptr<ObjectReader>> Store::get(const std::string& bucket, cons
   {
     const auto overlay_pin = pool.overlay().readers().enter();
     const VersionView view(pool.index(), pool.overlay(), nullptr, patience);
-    HF_TRY(version, resolve(view, place.bucket.id, key, ref));
+    HF_TRY(version, resolve(view, place.bucket->id, key, ref));
   }
   if (!version) return error(ref.latest() ? no_such_key(key) : no_such_version(key));
   return std::make_unique<StoreReader>(pool, std::move(version), std::move(pin));
@@ -158,7 +158,7 @@ Result<std::unique_ptr<ObjectReader>> Store::get(const std::string& bucket, cons
 
 Result<ListPage> Store::list(const std::string& bucket, ListQuery query) {
   HF_TRY(const Place place, find(bucket));
-  query.bucket = place.bucket.id;
+  query.bucket = place.bucket->id;
   HF_CHECK(place.pool->settle());
   return place.pool->index().list(query);
 }

@@ -38,7 +38,7 @@ Result<Upload> Store::create_upload(UploadRequest request) {
   CommitRequest commit;
   commit.settled = true;
   commit.decide = [&](CommitContext& c) -> Result<std::vector<Fact>> {
-    const auto bucket = place.pool->catalog().bucket(place.bucket.id);
+    const auto bucket = place.pool->catalog().bucket(place.bucket->id);
     if (!bucket) return error(Code::kNotFound, Subject::kBucket, "no bucket \"" + request.bucket + "\"");
     upload.bucket = bucket->id;
     upload.initiated_ms = c.now_ms;
@@ -51,7 +51,7 @@ Result<Upload> Store::create_upload(UploadRequest request) {
 Result<PartInfo> Store::put_part(const std::string& bucket, const std::string& key, const std::string& upload_id,
                                  PartInfo info, std::unique_ptr<BodySink> body) {
   HF_TRY(const Place place, find(bucket));
-  HF_TRY(const Upload upload, find_upload(*place.pool, place.bucket, key, upload_id));
+  HF_TRY(const Upload upload, find_upload(*place.pool, *place.bucket, key, upload_id));
   auto& sink = dynamic_cast<StoreBody&>(*body);
   StoredPart part;
   part.info = std::move(info);
@@ -80,7 +80,7 @@ Result<ObjectInfo> Store::complete_upload(CompleteRequest request) {
   CommitRequest commit;
   commit.settled = true;
   commit.decide = [&](CommitContext& c) -> Result<std::vector<Fact>> {
-    const auto bucket = pool.catalog().bucket(place.bucket.id);
+    const auto bucket = pool.catalog().bucket(place.bucket->id);
     if (!bucket) return error(Code::kNotFound, Subject::kBucket, "no bucket \"" + request.bucket + "\"");
     HF_TRY(const auto done, c.index.completed(request.upload_id));
     if (done && done->bucket == bucket->id && done->key == request.key) {
@@ -120,7 +120,7 @@ Result<ObjectInfo> Store::complete_upload(CompleteRequest request) {
 // Uploads begin and end in settled commits, so the index knows of every one that was acknowledged.
 Result<Upload> Store::upload(const std::string& bucket, const std::string& key, const std::string& upload_id) {
   HF_TRY(const Place place, find(bucket));
-  return find_upload(*place.pool, place.bucket, key, upload_id);
+  return find_upload(*place.pool, *place.bucket, key, upload_id);
 }
 
 Result<void> Store::abort_upload(const std::string& bucket, const std::string& key, const std::string& upload_id) {
@@ -130,7 +130,7 @@ Result<void> Store::abort_upload(const std::string& bucket, const std::string& k
   commit.purpose = Purpose::kDelete;
   commit.decide = [&](CommitContext& c) -> Result<std::vector<Fact>> {
     HF_TRY(const auto upload, c.index.upload(upload_id));
-    if (!upload || upload->bucket != place.bucket.id || upload->key != key) return error(no_such_upload(upload_id));
+    if (!upload || upload->bucket != place.bucket->id || upload->key != key) return error(no_such_upload(upload_id));
     return std::vector<Fact>{UploadRemove{upload_id}};
   };
   return place.pool->commit(std::move(commit));
@@ -138,7 +138,7 @@ Result<void> Store::abort_upload(const std::string& bucket, const std::string& k
 
 Result<UploadPage> Store::list_uploads(const std::string& bucket, UploadQuery query) {
   HF_TRY(const Place place, find(bucket));
-  query.bucket = place.bucket.id;
+  query.bucket = place.bucket->id;
   HF_CHECK(place.pool->settle());
   return place.pool->index().list_uploads(query);
 }
@@ -148,7 +148,7 @@ Result<PartsPage> Store::list_parts(const std::string& bucket, const std::string
   HF_TRY(const Place place, find(bucket));
   HF_CHECK(place.pool->settle());
   PartsPage page;
-  HF_TRY(page.upload, find_upload(*place.pool, place.bucket, key, upload_id));
+  HF_TRY(page.upload, find_upload(*place.pool, *place.bucket, key, upload_id));
   HF_TRY(auto stored, place.pool->index().parts(upload_id, after, max + 1));
   page.truncated = stored.size() > max;
   if (page.truncated) stored.resize(max);

@@ -6,7 +6,7 @@ namespace holdfast {
 
 Result<Store::Place> Store::find(const std::string& name) const {
   for (Pool* pool : pools_) {
-    if (auto bucket = pool->catalog().bucket(name)) return Place{pool, std::move(*bucket)};
+    if (auto bucket = pool->catalog().bucket(name)) return Place{pool, std::move(bucket)};
   }
   return error(Code::kNotFound, Subject::kBucket, "no bucket \"" + name + "\"");
 }
@@ -41,7 +41,7 @@ struct Store::Putting {
 
 Result<std::vector<Fact>> Store::Putting::decide(CommitContext& c) {
   // The bucket as it is now: it may have changed or gone since the body began.
-  const auto bucket = place.pool->catalog().bucket(place.bucket.id);
+  const auto bucket = place.pool->catalog().bucket(place.bucket->id);
   if (!bucket) return error(Code::kNotFound, Subject::kBucket, "no bucket \"" + request.bucket + "\"");
   HF_TRY(const VersionPtr latest, c.view.latest(bucket->id, request.key));
   HF_CHECK(check_conditions(request.conditions, latest, request.key));
@@ -68,6 +68,10 @@ Result<CommitRequest> Store::commit_of(std::shared_ptr<Putting> p, StoreBody& si
     version.is_inline = true;
     HF_TRY(p->put.inline_body, sink.take_inline());
     commit.estimated_bytes += p->put.inline_body.size();
+    if (p->request.etag.empty()) {
+      commit.unhashed = p->put.inline_body;
+      commit.md5 = &version.info.etag;  // lives as long as `decide`
+    }
   } else {
     StoredPart part;
     part.info.size_bytes = sink.size_bytes();

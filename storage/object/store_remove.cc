@@ -71,14 +71,14 @@ Result<std::vector<Result<RemoveResult>>> Store::remove(const std::string& bucke
   HF_TRY(const Place place, find(bucket_name));
   std::vector<Result<RemoveResult>> results;
   CommitRequest commit;
-  const bool versioned = place.bucket.versioning != Versioning::kOff;
+  const bool versioned = place.bucket->versioning != Versioning::kOff;
   const bool only_markers = versioned && std::all_of(requests.begin(), requests.end(),
                                                      [](const RemoveRequest& r) { return r.version.latest(); });
   commit.purpose = only_markers ? Purpose::kDeleteMarker : Purpose::kDelete;
   commit.estimated_bytes = requests.size() * 256;
   commit.decide = [&](CommitContext& c) -> Result<std::vector<Fact>> {
     std::vector<Fact> facts;
-    const auto bucket = place.pool->catalog().bucket(place.bucket.id);
+    const auto bucket = place.pool->catalog().bucket(place.bucket->id);
     if (!bucket) return error(Code::kNotFound, Subject::kBucket, "no bucket \"" + bucket_name + "\"");
     std::set<std::pair<std::string, VersionSeq>> gone;
     std::map<std::string, RemoveResult> marked;
@@ -111,7 +111,7 @@ Result<ObjectInfo> Store::change_attributes(const std::string& bucket_name, cons
   CommitRequest commit;
   commit.purpose = Purpose::kDelete;
   commit.decide = [&](CommitContext& c) -> Result<std::vector<Fact>> {
-    HF_TRY(const VersionPtr version, resolve(c.view, place.bucket.id, key, ref));
+    HF_TRY(const VersionPtr version, resolve(c.view, place.bucket->id, key, ref));
     if (!version) return error(ref.latest() ? no_such_key(key) : no_such_version(key));
     if (version->info.is_marker) {
       return error(Code::kFailedPrecondition, Subject::kVersion, "\"" + key + "\": a delete marker has no attributes");
@@ -132,7 +132,7 @@ Result<ObjectInfo> Store::change_attributes(const std::string& bucket_name, cons
     }
     if (change.legal_hold) a.legal_hold = *change.legal_hold;
     if (change.tags) a.tags = *change.tags;
-    return std::vector<Fact>{VersionAttributes{place.bucket.id, key, info.seq, a}};
+    return std::vector<Fact>{VersionAttributes{place.bucket->id, key, info.seq, a}};
   };
   HF_CHECK(place.pool->commit(std::move(commit)));
   return info;

@@ -130,13 +130,18 @@ Result<ObjectInfo> StoreFixture::put(const std::string& bucket, const std::strin
   PutRequest request;
   request.bucket = bucket;
   request.key = key;
-  request.etag = hex(as_bytes(Digest::of(DigestKind::kMd5, as_bytes(body))));
+  const std::string md5 = hex(as_bytes(Digest::of(DigestKind::kMd5, as_bytes(body))));
+  if (!soon) request.etag = md5;
   request.conditions = std::move(conditions);
   request.attributes = std::move(attributes);
   if (!soon) return store_->put(std::move(request), std::move(sink));
   std::promise<Result<ObjectInfo>> made;
   store_->put_soon(std::move(request), std::move(sink), [&](Result<ObjectInfo> result) { made.set_value(std::move(result)); });
-  return made.get_future().get();
+  auto result = made.get_future().get();
+  if (result) {
+    EXPECT_EQ(md5, result->etag);
+  }
+  return result;
 }
 
 Result<std::string> StoreFixture::get(const std::string& bucket, const std::string& key, VersionRef version) {

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "storage/base/digest.h"
+#include "storage/base/md5_batch.h"
 #include "storage/base/md5_lanes.h"
 
 namespace holdfast {
@@ -102,6 +103,37 @@ TEST(Md5, TheLevelSaysWhichKernels) {
   EXPECT_TRUE(md5_lane_kernels().empty());
   limit_cpu(CpuLevel::kAvx512);
 }
+
+class Md5OfEach : public testing::TestWithParam<CpuLevel> {};
+
+TEST_P(Md5OfEach, IsThatOfEachBody) {
+  if (cpu_level() < GetParam()) GTEST_SKIP() << "this processor has not got these instructions";
+  const auto kernels = md5_lane_kernels(GetParam());
+  EXPECT_TRUE(md5_of_each({}, kernels).empty());
+  const uint64_t first = std::random_device()();
+  for (uint64_t seed = first; seed < first + 60; ++seed) {
+    std::mt19937_64 engine(seed);
+    std::vector<std::string> texts(1 + engine() % 40);
+    for (std::string& text : texts) text = random_bytes(engine, engine() % 3 == 0 ? engine() % 200 : engine() % 20'000);
+    std::vector<ByteSpan> bodies;
+    for (const std::string& text : texts) bodies.push_back(as_bytes(text));
+    const auto values = md5_of_each(bodies, kernels);
+    ASSERT_EQ(texts.size(), values.size());
+    for (size_t i = 0; i < texts.size(); ++i) EXPECT_EQ(expected(texts[i]), hex(values[i])) << "seed " << seed << ", body " << i << " of " << texts[i].size() << " bytes";
+  }
+}
+
+TEST_P(Md5OfEach, EverySizeAroundTheBlocks) {
+  if (cpu_level() < GetParam()) GTEST_SKIP() << "this processor has not got these instructions";
+  std::mt19937_64 engine(2);
+  const std::string bytes = random_bytes(engine, 300);
+  std::vector<ByteSpan> bodies;
+  for (size_t n = 0; n <= bytes.size(); ++n) bodies.push_back(as_bytes(bytes).first(n));
+  const auto values = md5_of_each(bodies, md5_lane_kernels(GetParam()));
+  for (size_t n = 0; n <= bytes.size(); ++n) EXPECT_EQ(expected(bytes.substr(0, n)), hex(values[n])) << n;
+}
+
+INSTANTIATE_TEST_SUITE_P(Levels, Md5OfEach, testing::Values(CpuLevel::kBaseline, CpuLevel::kAvx2, CpuLevel::kAvx512));
 
 class Md5FromManyThreads : public testing::TestWithParam<std::tuple<CpuLevel, unsigned, unsigned>> {};
 

@@ -1,6 +1,8 @@
 // The store through its public face, on a simulated device.
 #include <gtest/gtest.h>
 
+#include <future>
+
 #include "storage/base/digest.h"
 #include "storage/object/index_snapshot.h"
 
@@ -44,6 +46,41 @@ TEST_P(StoreTest, KeepsBodiesOfAllSizesAcrossReopenAndRebuild) {
     auto opened = f->open();
     ASSERT_TRUE(opened) << opened.error().to_string();
     EXPECT_EQ(f->pool().read_only_reason(), "");
+  }
+}
+
+// Of several small bodies at once, as they meet in groups (which fit into these small segments): each gets its own MD5 where its writer names none, and the one that is named.
+TEST_P(StoreTest, WorksOutTheMd5OfSmallBodies) {
+  f->make_bucket("b");
+  constexpr size_t kBodies = 200, kAtOnce = 12;
+  std::mt19937_64 random(7);
+  std::vector<std::string> bodies(kBodies);
+  std::vector<std::promise<Result<ObjectInfo>>> made(kBodies);
+  std::vector<Result<ObjectInfo>> results(kBodies);
+  for (size_t i = 0; i < kBodies; ++i) {
+    bodies[i] = random_text(i, random() % 3 == 0 ? random() % 130 : random() % (16 << 10));
+    auto sink = f->store().open_body_now("b", bodies[i].size());
+    ASSERT_TRUE(sink);
+    ASSERT_TRUE(sink->append(as_bytes(bodies[i])));
+    PutRequest request;
+    request.bucket = "b";
+    request.key = "k" + std::to_string(i);
+    if (i % 10 == 0) request.etag = "named";
+    f->store().put_soon(std::move(request), std::move(sink), [&made, i](Result<ObjectInfo> result) { made[i].set_value(std::move(result)); });
+    if (i >= kAtOnce) results[i - kAtOnce] = made[i - kAtOnce].get_future().get();
+  }
+  for (size_t i = kBodies - kAtOnce; i < kBodies; ++i) results[i] = made[i].get_future().get();
+  const auto md5 = [&](size_t i) { return i % 10 == 0 ? "named" : hex(as_bytes(Digest::of(DigestKind::kMd5, as_bytes(bodies[i])))); };
+  for (size_t i = 0; i < kBodies; ++i) {
+    ASSERT_TRUE(results[i]) << results[i].error().to_string();
+    EXPECT_EQ(md5(i), results[i]->etag) << i;
+  }
+  f->close();
+  ASSERT_TRUE(f->open());
+  for (size_t i = 0; i < kBodies; ++i) {
+    auto reader = f->store().get("b", "k" + std::to_string(i), {});
+    ASSERT_TRUE(reader);
+    EXPECT_EQ(md5(i), (*reader)->info().etag) << i;
   }
 }
 

@@ -1,0 +1,92 @@
+#include "storage/base/md5_batch.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace holdfast {
+
+namespace {
+
+// A body on its way through a lane: its whole blocks, then what is padded.
+struct Lane {
+  size_t body = 0;
+  Md5State state;
+  const std::byte* blocks = nullptr;
+  size_t count = 0;
+  size_t tail_count = 0;  // 0: it is in the tail already
+  std::array<std::byte, 2 * kMd5BlockBytes> tail;
+
+  void take(size_t number, ByteSpan bytes) {
+    body = number;
+    state = {};
+    blocks = bytes.data();
+    count = bytes.size() / kMd5BlockBytes;
+    const size_t held = bytes.size() % kMd5BlockBytes;
+    const uint64_t bits = bytes.size() * 8;
+    tail = {};
+    std::copy_n(bytes.data() + count * kMd5BlockBytes, held, tail.data());
+    tail[held] = std::byte{0x80};
+    tail_count = held < kMd5BlockBytes - 8 ? 1 : 2;
+    std::memcpy(tail.data() + tail_count * kMd5BlockBytes - 8, &bits, 8);
+    if (count == 0) go_to_tail();
+  }
+  void go_to_tail() {
+    blocks = tail.data();
+    count = std::exchange(tail_count, 0);
+  }
+  void advance(size_t n) {
+    blocks += n * kMd5BlockBytes;
+    count -= n;
+    if (count == 0) go_to_tail();
+  }
+};
+
+// As many blocks of each as all of them have.
+void work(std::span<Lane*> lanes, std::span<const Md5LaneKernel> kernels) {
+  const size_t count = (*std::ranges::min_element(lanes, {}, [](const Lane* l) { return l->count; }))->count;
+  const auto kernel = std::ranges::find_if(kernels, [&](const Md5LaneKernel& k) { return lanes.size() <= k.lanes; });
+  if (kernel == kernels.end() || lanes.size() < kernel->fewest) {
+    for (Lane* lane : lanes) md5_blocks(lane->state, lane->blocks, count);
+  } else {
+    // Lanes that nobody needs do the first one's work again.
+    std::array<Md5State, kMd5MostLanes> states;
+    std::array<const std::byte*, kMd5MostLanes> blocks;
+    for (size_t i = 0; i < kernel->lanes; ++i) {
+      const Lane& lane = *lanes[i < lanes.size() ? i : 0];
+      states[i] = lane.state;
+      blocks[i] = lane.blocks;
+    }
+    kernel->run(states.data(), blocks.data(), count);
+    for (size_t i = 0; i < lanes.size(); ++i) lanes[i]->state = states[i];
+  }
+  for (Lane* lane : lanes) lane->advance(count);
+}
+
+}  // namespace
+
+std::vector<Md5Value> md5_of_each(std::span<const ByteSpan> bodies, std::span<const Md5LaneKernel> kernels) {
+  std::vector<Md5Value> values(bodies.size());
+  const size_t at_once = kernels.empty() ? 1 : kernels.back().lanes;
+  std::array<Lane, kMd5MostLanes> room;
+  std::vector<Lane*> lanes;
+  size_t next = 0;
+  for (Lane& lane : std::span(room).first(std::min(at_once, bodies.size()))) {
+    lane.take(next, bodies[next]);
+    lanes.push_back(&lane);
+    ++next;
+  }
+  while (!lanes.empty()) {
+    work(lanes, kernels);
+    std::erase_if(lanes, [&](Lane* lane) {
+      if (lane->count > 0) return false;
+      std::memcpy(values[lane->body].data(), lane->state.words.data(), values[lane->body].size());
+      if (next == bodies.size()) return true;
+      lane->take(next, bodies[next]);
+      ++next;
+      return false;
+    });
+  }
+  return values;
+}
+
+}  // namespace holdfast
