@@ -38,6 +38,7 @@ std::string compact_date(int64_t unix_ms) { return format(unix_ms, "%Y%m%dT%H%M%
 std::string date_digits(int64_t unix_ms) { return format(unix_ms, "%Y%m%d%H%M%S"); }
 
 std::optional<int64_t> parse_http_date(std::string_view text) {
+  if (text.empty()) return std::nullopt;  // as of most requests: strptime would compare it to every day's name
   for (const char* pattern : {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y",
                               "%a, %d %b %Y %H:%M:%S +0000"}) {
     if (const auto ms = parse(text, pattern, nullptr)) return ms;

@@ -101,7 +101,8 @@ Index::Applied Index::applied() const {
 
 Result<void> Index::checkpoint(std::stop_token stop) {
   constexpr int kLargeLogPages = 16 << 10;  // 128 MiB
-  // SQLite flushes its log first, and whoever flushes the same disk meanwhile waits: little may be left to flush.
+  // SQLite flushes its log first, and whoever flushes the same disk meanwhile waits: little may be left to flush. (No locks are
+  // on the log itself, which this opens and closes: they are on the database and on the shared memory beside it.)
   if (!PacedFile(path_ + "-wal", std::move(stop)).write_out()) return {};
   HF_TRY(const int pages, checkpointer_->checkpoint(Database::Checkpoint::kPassive));
   if (pages > kLargeLogPages) HF_CHECK(checkpointer_->checkpoint(Database::Checkpoint::kRestart));

@@ -93,11 +93,13 @@ Result<void> Compactor::compact_bulk(uint32_t segment) {
   for (const ExtentOwner& owner : owners) {
     if (stop_.stop_requested()) return error(Code::kUnavailable, Subject::kPool, "the pool is closing");
     if (!done.emplace(owner.bucket, owner.key, owner.seq, owner.upload, owner.part).second) continue;
+    const auto began = std::chrono::steady_clock::now();
     if (owner.upload.empty()) {
       HF_CHECK(move_version(owner, segment));
     } else {
       HF_CHECK(move_part(owner, segment));
     }
+    if (!space_is_short(pool_.volume().allocator->report())) rest_after(began);
   }
   return pool_.settle();
 }

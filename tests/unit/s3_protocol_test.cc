@@ -86,6 +86,7 @@ TEST(Times, ParseWhatTheyPrint) {
   EXPECT_EQ(parse_http_date(http_date(ms)), 1767323045000);
   EXPECT_EQ(parse_http_date("Friday, 02-Jan-26 03:04:05 GMT"), 1767323045000);
   EXPECT_FALSE(parse_http_date("yesterday"));
+  EXPECT_FALSE(parse_http_date(""));
 }
 
 TEST(VersionId, RoundTripsAndRefusesForgeries) {
