@@ -44,21 +44,9 @@ struct Lane {
 // As many blocks of each as all of them have.
 void work(std::span<Lane*> lanes, std::span<const Md5LaneKernel> kernels) {
   const size_t count = (*std::ranges::min_element(lanes, {}, [](const Lane* l) { return l->count; }))->count;
-  const auto kernel = std::ranges::find_if(kernels, [&](const Md5LaneKernel& k) { return lanes.size() <= k.lanes; });
-  if (kernel == kernels.end() || lanes.size() < kernel->fewest) {
-    for (Lane* lane : lanes) md5_blocks(lane->state, lane->blocks, count);
-  } else {
-    // Lanes that nobody needs do the first one's work again.
-    std::array<Md5State, kMd5MostLanes> states;
-    std::array<const std::byte*, kMd5MostLanes> blocks;
-    for (size_t i = 0; i < kernel->lanes; ++i) {
-      const Lane& lane = *lanes[i < lanes.size() ? i : 0];
-      states[i] = lane.state;
-      blocks[i] = lane.blocks;
-    }
-    kernel->run(states.data(), blocks.data(), count);
-    for (size_t i = 0; i < lanes.size(); ++i) lanes[i]->state = states[i];
-  }
+  std::array<Md5Work, kMd5MostLanes> works;
+  for (size_t i = 0; i < lanes.size(); ++i) works[i] = {&lanes[i]->state, lanes[i]->blocks};
+  md5_blocks_of_each(kernels, std::span(works).first(lanes.size()), count);
   for (Lane* lane : lanes) lane->advance(count);
 }
 

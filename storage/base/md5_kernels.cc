@@ -1,5 +1,7 @@
 #include "storage/base/md5_kernels.h"
 
+#include <algorithm>
+
 namespace holdfast {
 
 #ifdef __x86_64__
@@ -20,5 +22,23 @@ std::span<const Md5LaneKernel> md5_lane_kernels(CpuLevel level) {
 std::span<const Md5LaneKernel> md5_lane_kernels(CpuLevel) { return {}; }
 
 #endif
+
+void md5_blocks_of_each(std::span<const Md5LaneKernel> kernels, std::span<const Md5Work> works, size_t count) {
+  const auto kernel = std::ranges::find_if(kernels, [&](const Md5LaneKernel& k) { return works.size() <= k.lanes; });
+  if (kernel == kernels.end() || works.size() < kernel->fewest) {
+    for (const Md5Work& w : works) md5_blocks(*w.state, w.blocks, count);
+    return;
+  }
+  // Lanes that nobody needs do the first one's work again.
+  std::array<Md5State, kMd5MostLanes> states;
+  std::array<const std::byte*, kMd5MostLanes> blocks;
+  for (size_t i = 0; i < kernel->lanes; ++i) {
+    const Md5Work& w = works[i < works.size() ? i : 0];
+    states[i] = *w.state;
+    blocks[i] = w.blocks;
+  }
+  kernel->run(states.data(), blocks.data(), count);
+  for (size_t i = 0; i < works.size(); ++i) *works[i].state = states[i];
+}
 
 }  // namespace holdfast

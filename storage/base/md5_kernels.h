@@ -31,6 +31,15 @@ struct Md5LaneKernel {
 // The fastest of a level, narrowest first; empty: nothing beats one stream after the other.
 std::span<const Md5LaneKernel> md5_lane_kernels(CpuLevel level = cpu_level());
 
+// One stream's next blocks.
+struct Md5Work {
+  Md5State* state = nullptr;
+  const std::byte* blocks = nullptr;
+};
+// `count` blocks of each, of as many streams as the widest kernel has lanes at most (without kernels: of any number), side by side by the
+// narrowest that has room for them, or one after the other where that is faster.
+void md5_blocks_of_each(std::span<const Md5LaneKernel> kernels, std::span<const Md5Work> works, size_t count);
+
 // Of single instruction sets, for md5_lane_kernels() alone.
 void md5_blocks_avx2(Md5State* states, const std::byte* const* blocks, size_t count);
 void md5_blocks_avx512_8(Md5State* states, const std::byte* const* blocks, size_t count);

@@ -69,21 +69,9 @@ void Md5Lanes::gather(Team& team) {
 void Md5Lanes::work(Team& team) const {
   size_t count = kSliceBlocks;
   for (size_t i = 0; i < team.size; ++i) count = std::min(count, team.members[i].piece.count);
-  const Md5LaneKernel& kernel = *std::find_if(kernels_.begin(), kernels_.end(), [&](const Md5LaneKernel& k) { return team.size <= k.lanes; });
-  if (team.size < kernel.fewest) {
-    for (size_t i = 0; i < team.size; ++i) md5_blocks(team.members[i].stream->state_, team.members[i].piece.blocks, count);
-  } else {
-    // Lanes that nobody needs do the first one's work again.
-    std::array<Md5State, kMd5MostLanes> states;
-    std::array<const std::byte*, kMd5MostLanes> blocks;
-    for (size_t i = 0; i < kernel.lanes; ++i) {
-      const Member& m = team.members[i < team.size ? i : 0];
-      states[i] = m.stream->state_;
-      blocks[i] = m.piece.blocks;
-    }
-    kernel.run(states.data(), blocks.data(), count);
-    for (size_t i = 0; i < team.size; ++i) team.members[i].stream->state_ = states[i];
-  }
+  std::array<Md5Work, kMd5MostLanes> works;
+  for (size_t i = 0; i < team.size; ++i) works[i] = {&team.members[i].stream->state_, team.members[i].piece.blocks};
+  md5_blocks_of_each(kernels_, std::span(works).first(team.size), count);
   for (size_t i = 0; i < team.size; ++i) {
     team.members[i].piece.blocks += count * kMd5BlockBytes;
     team.members[i].piece.count -= count;
