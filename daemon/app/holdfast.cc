@@ -29,9 +29,9 @@ Result<void> run_probe(const CliContext& c, const PoolConfig& pool) {
   HF_TRY(const ProbeResult p, probe_device(pool));
   if (c.json()) {
     boost::json::object o{{"device", p.device}, {"identity", p.identity}, {"size_bytes", p.size_bytes},
-                                   {"block_bytes", p.block_bytes}, {"has_pool", p.has_pool}, {"pool", p.pool_name},
-                                   {"pool_id", p.pool_id}, {"holder", p.holder}, {"epoch", p.epoch},
-                                   {"encrypted", p.encrypted}, {"reservation", p.reservation}, {"problem", p.problem}};
+                          {"block_bytes", p.block_bytes}, {"has_pool", p.has_pool}, {"pool", p.pool_name},
+                          {"pool_id", p.pool_id}, {"holder", p.holder}, {"epoch", p.epoch},
+                          {"encrypted", p.encrypted}, {"reservation", p.reservation}, {"problem", p.problem}};
     if (p.link) o["link"] = link_object(*p.link);
     print_json(o);
     return {};

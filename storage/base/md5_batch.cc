@@ -13,26 +13,19 @@ struct Lane {
   Md5State state;
   const std::byte* blocks = nullptr;
   size_t count = 0;
-  size_t tail_count = 0;  // 0: it is in the tail already
-  std::array<std::byte, 2 * kMd5BlockBytes> tail;
+  Md5Tail tail;  // of count 0 once it is in `blocks`
 
   void take(size_t number, ByteSpan bytes) {
     body = number;
     state = {};
     blocks = bytes.data();
     count = bytes.size() / kMd5BlockBytes;
-    const size_t held = bytes.size() % kMd5BlockBytes;
-    const uint64_t bits = bytes.size() * 8;
-    tail = {};
-    std::copy_n(bytes.data() + count * kMd5BlockBytes, held, tail.data());
-    tail[held] = std::byte{0x80};
-    tail_count = held < kMd5BlockBytes - 8 ? 1 : 2;
-    std::memcpy(tail.data() + tail_count * kMd5BlockBytes - 8, &bits, 8);
+    tail = Md5Tail(bytes.subspan(count * kMd5BlockBytes), bytes.size());
     if (count == 0) go_to_tail();
   }
   void go_to_tail() {
-    blocks = tail.data();
-    count = std::exchange(tail_count, 0);
+    blocks = tail.blocks.data();
+    count = std::exchange(tail.count, 0);
   }
   void advance(size_t n) {
     blocks += n * kMd5BlockBytes;

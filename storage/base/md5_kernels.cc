@@ -1,6 +1,7 @@
 #include "storage/base/md5_kernels.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace holdfast {
 
@@ -22,6 +23,13 @@ std::span<const Md5LaneKernel> md5_lane_kernels(CpuLevel level) {
 std::span<const Md5LaneKernel> md5_lane_kernels(CpuLevel) { return {}; }
 
 #endif
+
+Md5Tail::Md5Tail(std::span<const std::byte> rest, uint64_t size_bytes) : count(rest.size() < kMd5BlockBytes - 8 ? 1 : 2) {
+  const uint64_t bits = size_bytes * 8;
+  std::ranges::copy(rest, blocks.begin());
+  blocks[rest.size()] = std::byte{0x80};
+  std::memcpy(blocks.data() + count * kMd5BlockBytes - 8, &bits, 8);
+}
 
 void md5_blocks_of_each(std::span<const Md5LaneKernel> kernels, std::span<const Md5Work> works, size_t count) {
   const auto kernel = std::ranges::find_if(kernels, [&](const Md5LaneKernel& k) { return works.size() <= k.lanes; });

@@ -21,6 +21,16 @@ inline constexpr size_t kMd5MostLanes = 16;
 // `count` blocks of 64 bytes.
 void md5_blocks(Md5State& state, const std::byte* blocks, size_t count);
 
+// What follows a stream's last whole block: its rest, padded as RFC 1321, section 3.1 and 3.2 have it.
+struct Md5Tail {
+  Md5Tail() = default;
+  // `rest`: less than a block; `size_bytes`: of the whole stream.
+  Md5Tail(std::span<const std::byte> rest, uint64_t size_bytes);
+
+  std::array<std::byte, 2 * kMd5BlockBytes> blocks{};
+  size_t count = 0;
+};
+
 // As many blocks of each of `lanes` streams.
 struct Md5LaneKernel {
   size_t lanes;

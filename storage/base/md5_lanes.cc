@@ -155,14 +155,8 @@ void LaneMd5::begin(ByteSpan bytes) {
 }
 
 std::string LaneMd5::finish() {
-  const uint64_t bits = size_bytes_ * 8;
-  std::array<std::byte, 2 * kMd5BlockBytes> tail{};
-  const size_t held = size_bytes_ % kMd5BlockBytes;
-  std::memcpy(tail.data(), rest_.data(), held);
-  tail[held] = std::byte{0x80};
-  const size_t size = held < kMd5BlockBytes - 8 ? kMd5BlockBytes : 2 * kMd5BlockBytes;
-  std::memcpy(tail.data() + size - 8, &bits, 8);
-  do_now(tail.data(), size / kMd5BlockBytes);
+  const Md5Tail tail(ByteSpan(rest_).first(size_bytes_ % kMd5BlockBytes), size_bytes_);
+  do_now(tail.blocks.data(), tail.count);
   return std::string(reinterpret_cast<const char*>(stream_.state().words.data()), 16);
 }
 

@@ -11,13 +11,13 @@
 
 namespace holdfast {
 
-// How requests become commands of a device at the end of a link, and what target and link said at the login.
+// What a target and the link to it say of themselves, and how requests become commands for that.
 struct LinkInfo {
-  uint32_t command_bytes = 0;   // of each of them, at most
-  size_t command_depth = 0;     // under way at once, at most
-  uint64_t most_bytes = 0;      // a command may have; 0: the target does not say
-  uint64_t best_bytes = 0;      // are best for the target; 0: it does not say
-  std::chrono::microseconds round_trip{0};
+  uint64_t most_bytes = 0;  // a command may move (SBC-4, Block Limits VPD page, MAXIMUM TRANSFER LENGTH); 0: it does not say
+  uint64_t best_bytes = 0;  // OPTIMAL TRANSFER LENGTH of the same page; 0: it does not say
+  std::chrono::microseconds round_trip{0};  // of a command that does nothing
+  uint32_t command_bytes = 0;  // of each command, at most
+  size_t command_depth = 0;    // under way at once, at most
 };
 
 struct DeviceInfo {

@@ -15,18 +15,18 @@ constexpr auto kRest = std::chrono::milliseconds(20);
 
 }  // namespace
 
-uint32_t command_bytes(const IscsiLimits& limits, uint32_t block_bytes, uint32_t sector_bytes) {
+uint32_t command_bytes(const LinkInfo& link, uint32_t block_bytes, uint32_t sector_bytes) {
   uint64_t bytes = kUsualBytes;
-  if (limits.best_bytes >= kLeastBytes && limits.best_bytes <= kMostBytes) bytes = limits.best_bytes;
-  if (limits.most_bytes != 0) bytes = std::min(bytes, limits.most_bytes);
+  if (link.best_bytes >= kLeastBytes && link.best_bytes <= kMostBytes) bytes = link.best_bytes;
+  if (link.most_bytes != 0) bytes = std::min(bytes, link.most_bytes);
   const uint64_t unit = bytes >= block_bytes ? block_bytes : sector_bytes;
   return static_cast<uint32_t>(std::max(bytes / unit, uint64_t{1}) * unit);
 }
 
-size_t command_depth(const IscsiLimits& limits, uint32_t command_bytes) {
-  const auto us = static_cast<uint64_t>(std::chrono::microseconds(limits.round_trip + kServiceTime).count());
+size_t command_depth(const LinkInfo& link) {
+  const auto us = static_cast<uint64_t>(std::chrono::microseconds(link.round_trip + kServiceTime).count());
   const uint64_t under_way = kLinkBytesPerSecond * std::min(us, uint64_t{1'000'000}) / 1'000'000;
-  return std::clamp(static_cast<size_t>(under_way / command_bytes), kLeastDepth, kMostDepth);
+  return std::clamp(static_cast<size_t>(under_way / link.command_bytes), kLeastDepth, kMostDepth);
 }
 
 void CommandWindow::done() {

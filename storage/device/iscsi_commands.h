@@ -5,21 +5,16 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace holdfast {
+#include "storage/device/block_device.h"
 
-// What target and link say of themselves at the login.
-struct IscsiLimits {
-  uint64_t most_bytes = 0;  // a command may move (SBC-4, Block Limits VPD page, MAXIMUM TRANSFER LENGTH); 0: it does not say
-  uint64_t best_bytes = 0;  // OPTIMAL TRANSFER LENGTH of the same page; 0: it does not say
-  std::chrono::microseconds round_trip{0};  // of a command that does nothing
-};
+namespace holdfast {
 
 // What is best for the target if that is between 64 KiB and 1 MiB (what a body is written in), else 512 KiB; never more than it takes.
 // A multiple of `block_bytes`, unless the target takes less than a block: then of `sector_bytes`.
-uint32_t command_bytes(const IscsiLimits& limits, uint32_t block_bytes, uint32_t sector_bytes);
+uint32_t command_bytes(const LinkInfo& link, uint32_t block_bytes, uint32_t sector_bytes);
 
-// As many as keep a link of 10 Gbit/s busy while a command goes there, is done in some milliseconds, and is answered: 16 to 64.
-size_t command_depth(const IscsiLimits& limits, uint32_t command_bytes);
+// As many of link.command_bytes as keep a link of 10 Gbit/s busy while a command goes there, is done in some milliseconds, and is answered: 16 to 64.
+size_t command_depth(const LinkInfo& link);
 
 // The commands that may be under way now. A target that has no room for one (SAM-5: TASK SET FULL, BUSY) keeps those that it has; no more
 // than those are sent from then on, and by and by one more is tried. Used by one thread.

@@ -16,6 +16,7 @@
 #include "storage/base/local_lock.h"
 #include "storage/base/log.h"
 #include "storage/device/iscsi_call.h"
+#include "storage/device/iscsi_commands.h"
 #include "storage/device/iscsi_login.h"
 
 namespace holdfast {
@@ -82,9 +83,13 @@ class IscsiDevice final : public BlockDevice {
     info_.block_bytes = std::max(4096u, lun_.physical_bytes);
     info_.can_discard = lun_.can_unmap;
     info_.exclusive = lun_.reservations;
-    const uint32_t command = command_bytes(lun_.limits, info_.block_bytes, lun_.sector_bytes);
-    info_.link = LinkInfo{command, command_depth(lun_.limits, command), lun_.limits.most_bytes, lun_.limits.best_bytes, lun_.limits.round_trip};
-    window_ = CommandWindow(info_.link->command_depth);
+    LinkInfo& link = info_.link.emplace();
+    link.most_bytes = lun_.most_bytes;
+    link.best_bytes = lun_.best_bytes;
+    link.round_trip = iscsi_round_trip(context_.get(), address_.lun);
+    link.command_bytes = command_bytes(link, info_.block_bytes, lun_.sector_bytes);
+    link.command_depth = command_depth(link);
+    window_ = CommandWindow(link.command_depth);
     options_.take_over = false;  // once, by an operator's word; a reconnect never preempts
     thread_ = std::thread([this] { loop(); });
     return {};

@@ -42,18 +42,6 @@ void clear_attentions(iscsi_context* context, int lun) {
   }
 }
 
-// The best of a few: what the link costs, not what else the target had to do.
-std::chrono::microseconds round_trip(iscsi_context* context, int lun) {
-  using SteadyClock = std::chrono::steady_clock;
-  auto best = std::chrono::microseconds::max();
-  for (int i = 0; i < 4; ++i) {
-    const auto began = SteadyClock::now();
-    if (!test_unit_ready(context, lun)) return std::chrono::microseconds(0);
-    best = std::min(best, std::chrono::duration_cast<std::chrono::microseconds>(SteadyClock::now() - began));
-  }
-  return best;
-}
-
 Status iscsi_status(iscsi_context* context, const std::string& doing) {
   std::string text = iscsi_get_error(context);
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
@@ -90,8 +78,8 @@ Result<void> read_shape(iscsi_context* context, int lun, IscsiLun& shape) {
     const auto* l = static_cast<scsi_inquiry_block_limits*>(scsi_datain_unmarshall(limits.get()));
     if (l != nullptr) {
       shape.max_unmap_sectors = l->max_unmap;
-      shape.limits.most_bytes = uint64_t{l->max_xfer_len} * shape.sector_bytes;
-      shape.limits.best_bytes = uint64_t{l->opt_xfer_len} * shape.sector_bytes;
+      shape.most_bytes = uint64_t{l->max_xfer_len} * shape.sector_bytes;
+      shape.best_bytes = uint64_t{l->opt_xfer_len} * shape.sector_bytes;
     }
   }
   return {};
@@ -197,7 +185,6 @@ Result<IscsiContext> iscsi_log_in(const IscsiAddress& address, const DeviceOptio
   clear_attentions(c, address.lun);
   HF_TRY(lun.identity, identity_of(c, address.lun));
   HF_CHECK(read_shape(c, address.lun, lun));
-  lun.limits.round_trip = round_trip(c, address.lun);
   const auto reservation = read_reservation(c, address.lun);
   if (!reservation && reservation.error().code() != Code::kUnimplemented) return std::unexpected(reservation.error());
   lun.reservations = reservation.has_value();
@@ -228,6 +215,17 @@ Result<void> iscsi_check_reservation(iscsi_context* c, int lun, uint64_t host_ke
     return error(Code::kUnavailable, Subject::kDevice, "the target has forgotten this host's reservation");
   }
   return {};
+}
+
+std::chrono::microseconds iscsi_round_trip(iscsi_context* context, int lun) {
+  using SteadyClock = std::chrono::steady_clock;
+  auto best = std::chrono::microseconds::max();
+  for (int i = 0; i < 4; ++i) {
+    const auto began = SteadyClock::now();
+    if (!test_unit_ready(context, lun)) return std::chrono::microseconds(0);
+    best = std::min(best, std::chrono::duration_cast<std::chrono::microseconds>(SteadyClock::now() - began));
+  }
+  return best;
 }
 
 std::string iscsi_reservation_holder(iscsi_context* c, int lun) {

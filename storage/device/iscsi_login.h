@@ -1,9 +1,9 @@
 // Logging in to a LUN and proving that it is ours: identity, capacity, reservation. Private to storage/device.
 #pragma once
 
+#include <chrono>
 #include <memory>
 
-#include "storage/device/iscsi_commands.h"
 #include "storage/device/open_device.h"
 
 struct iscsi_context;
@@ -30,7 +30,7 @@ struct IscsiLun {
   uint64_t size_bytes = 0;
   bool can_unmap = false;
   uint32_t max_unmap_sectors = 0;
-  IscsiLimits limits;
+  uint64_t most_bytes = 0, best_bytes = 0;  // of a command, see LinkInfo
   bool reservations = false;  // the target offers persistent reservations
 };
 
@@ -43,6 +43,9 @@ Result<void> iscsi_reserve(iscsi_context* context, int lun, const DeviceOptions&
 
 // Is the reservation still ours? kPermissionDenied when another key holds it.
 Result<void> iscsi_check_reservation(iscsi_context* context, int lun, uint64_t host_key);
+
+// Of a command that does nothing: the best of a few, which is what the link costs, not what else the target had to do.
+std::chrono::microseconds iscsi_round_trip(iscsi_context* context, int lun);
 
 // "key 0123...": who holds the reservation; empty: nobody.
 std::string iscsi_reservation_holder(iscsi_context* context, int lun);

@@ -72,7 +72,7 @@ class Index {
   Applied applied() const;
   Result<std::vector<FreedBytes>> apply(std::span<const IndexEntry> entries);
   // Moves the write-ahead log into the database, having brought it to the disk little by little. Nothing is moved when asked to stop.
-  Result<void> checkpoint(std::stop_token stop = {});
+  Result<void> checkpoint(std::stop_token stop);
   // Marks a clean end, which saves the next opening the full check.
   Result<void> close();
   // A consistent copy in a new file, for a snapshot. Gives the applied position that it holds.

@@ -29,17 +29,18 @@ void fill_segment_cache(const Volume& volume, uint32_t segment, uint64_t offset,
   if (const auto at = offset_on_device(volume, segment, offset, length)) volume.device->fill_cache(*at, length);
 }
 
-Result<SegmentHeader> read_segment_header(const Volume& volume, uint32_t segment) {
+Result<SegmentHeader> read_journal_header(const Volume& volume, uint32_t segment, Generation generation) {
   AlignedBuffer block(volume.layout.block_bytes);
   HF_CHECK(read_segment(volume, segment, 0, block.span()));
-  return decode_segment_header(volume.layout, segment, block.span());
-}
-
-Result<SegmentContext> journal_context(const Volume& volume, uint32_t segment, Generation generation) {
-  HF_TRY(SegmentHeader header, read_segment_header(volume, segment));
+  HF_TRY(SegmentHeader header, decode_segment_header(volume.layout, segment, block.span()));
   if (header.generation != generation || header.kind != SegmentKind::kJournal) {
     return error(Code::kCorrupt, Subject::kPool, "segment " + std::to_string(segment) + " is in another life");
   }
+  return header;
+}
+
+Result<SegmentContext> journal_context(const Volume& volume, uint32_t segment, Generation generation) {
+  HF_TRY(const SegmentHeader header, read_journal_header(volume, segment, generation));
   SegmentContext context{&volume.layout, segment, generation, std::nullopt};
   if (volume.pool_key) {
     HF_TRY(context.key, unwrap_key(*volume.pool_key, header.wrapped_key, "segment"));

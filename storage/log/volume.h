@@ -35,11 +35,10 @@ Result<bool> read_segment_cached(const Volume& volume, uint32_t segment, uint64_
 // See BlockDevice::fill_cache().
 void fill_segment_cache(const Volume& volume, uint32_t segment, uint64_t offset_bytes, uint64_t length_bytes);
 
-// kCorrupt when there is none, or it is damaged.
-Result<SegmentHeader> read_segment_header(const Volume& volume, uint32_t segment);
+// The header of a journal segment of this generation. kCorrupt when it is another life's or damaged.
+Result<SegmentHeader> read_journal_header(const Volume& volume, uint32_t segment, Generation generation);
 
-// Checks the segment's header against the expected generation and gives the key under which its records are
-// sealed. kCorrupt when the header is another life's or damaged.
+// From the same header, with the same errors: the key under which the segment's records are sealed.
 Result<SegmentContext> journal_context(const Volume& volume, uint32_t segment, Generation generation);
 
 }  // namespace holdfast

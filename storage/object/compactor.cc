@@ -244,9 +244,7 @@ Result<SegmentHeader> Compactor::next_journal_segment(Generation after) const {
     if (!next || usage[s].generation < usage[*next].generation) next = s;
   }
   if (!next) return error(Code::kInternal, Subject::kPool, "the journal has no younger segment");
-  HF_TRY(SegmentHeader header, read_segment_header(pool_.volume(), *next));
-  if (header.generation != usage[*next].generation) return error(Code::kCorrupt, Subject::kPool, "segment " + std::to_string(*next) + " is in another life");
-  return header;
+  return read_journal_header(pool_.volume(), *next, usage[*next].generation);
 }
 
 Result<bool> Compactor::trim_journal() {

@@ -16,9 +16,7 @@ from run import MIB, faultless, load  # noqa: E402
 
 ROUNDS = 3
 SECONDS = float(os.environ.get("HOLDFAST_BENCH_SECONDS", "4"))
-COMMAND_KIB, DEPTH = 512, 16  # as storage/device/iscsi_device.cc
-
-
+COMMAND_KIB, DEPTH = 512, 16  # as storage/device/iscsi_commands.cc has it for tgt
 LUN_MIB = 48 << 10
 
 

@@ -9,11 +9,10 @@ namespace {
 using std::chrono::milliseconds;
 constexpr uint64_t kKiB = 1024;
 
-IscsiLimits limits(uint64_t most, uint64_t best, std::chrono::microseconds round_trip = {}) {
-  IscsiLimits l;
+LinkInfo limits(uint64_t most, uint64_t best) {
+  LinkInfo l;
   l.most_bytes = most;
   l.best_bytes = best;
-  l.round_trip = round_trip;
   return l;
 }
 
@@ -31,7 +30,12 @@ TEST(IscsiCommands, AreAsLargeAsTheTargetLikesAndNeverLargerThanItTakes) {
 }
 
 TEST(IscsiCommands, MoreAreUnderWayOnALongerLink) {
-  const auto depth = [](std::chrono::microseconds round_trip) { return command_depth(limits(0, 0, round_trip), 512 << 10); };
+  const auto depth = [](std::chrono::microseconds round_trip) {
+    LinkInfo link;
+    link.round_trip = round_trip;
+    link.command_bytes = 512 << 10;
+    return command_depth(link);
+  };
   EXPECT_EQ(depth(std::chrono::microseconds(50)), 16u);
   EXPECT_EQ(depth(milliseconds(10)), 35u) << "10 Gbit/s for 15 ms in pieces of 512 KiB";
   EXPECT_EQ(depth(milliseconds(500)), 64u);
